@@ -1,0 +1,76 @@
+package objects
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/ringkv/ringkv/api/v1alpha1"
+)
+
+// HeadlessService gives every pod a stable DNS name. Nodes must find each other
+// before they are ready, since being ready needs the others.
+func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
+	return corev1ac.Service(HeadlessName(c.Name), c.Namespace).
+		WithLabels(objectLabels(c)).
+		WithOwnerReferences(Owner(c)).
+		WithSpec(corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeClusterIP).
+			WithClusterIP(corev1.ClusterIPNone).
+			WithPublishNotReadyAddresses(true).
+			WithSelector(SelectorLabels(c.Name)).
+			WithPorts(
+				servicePort("peer", PortPeer),
+				servicePort("metrics", PortMetrics),
+				servicePort("resp", PortRESP),
+				servicePort("cluster", PortCluster),
+				servicePort("http", PortHTTP),
+			))
+}
+
+// ClientService is what clients connect to: the ready pods, any of which serves
+// any key.
+func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
+	wish := c.Spec.Service
+	spec := corev1ac.ServiceSpec().
+		WithType(serviceType(wish)).
+		WithSelector(SelectorLabels(c.Name)).
+		WithPorts(
+			servicePort("resp", PortRESP),
+			servicePort("cluster", PortCluster),
+			servicePort("http", PortHTTP),
+		)
+	if wish.LoadBalancerClass != nil {
+		spec.WithLoadBalancerClass(*wish.LoadBalancerClass)
+	}
+	spec.WithLoadBalancerSourceRanges(wish.LoadBalancerSourceRanges...)
+
+	labels := maps.Clone(wish.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, objectLabels(c))
+	return corev1ac.Service(ServiceName(c.Name), c.Namespace).
+		WithLabels(labels).
+		WithAnnotations(wish.Annotations).
+		WithOwnerReferences(Owner(c)).
+		WithSpec(spec)
+}
+
+func serviceType(wish v1alpha1.ServiceSpec) corev1.ServiceType {
+	if wish.Type == "" {
+		return corev1.ServiceTypeClusterIP
+	}
+	return wish.Type
+}
+
+// servicePort is a port that the pods serve under the same name.
+func servicePort(name string, port int32) *corev1ac.ServicePortApplyConfiguration {
+	return corev1ac.ServicePort().
+		WithName(name).
+		WithPort(port).
+		WithProtocol(corev1.ProtocolTCP).
+		WithTargetPort(intstr.FromString(name))
+}
