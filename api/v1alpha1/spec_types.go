@@ -7,7 +7,7 @@ import (
 
 // KVClusterSpec is the wish.
 //
-// +kubebuilder:validation:XValidation:rule="self.replicationFactor <= self.nodes",message="every replica of a key needs a node of its own: replicationFactor must not be larger than nodes (to go below, lower replicationFactor first)"
+// +kubebuilder:validation:XValidation:rule="!has(self.replicationFactor) || !has(self.nodes) || self.replicationFactor <= self.nodes",message="every replica of a key needs a node of its own: replicationFactor must not be larger than nodes (to go below, lower replicationFactor first)"
 type KVClusterSpec struct {
 	// How many nodes the cluster should have. This is what `kubectl scale` sets.
 	// Data moves as nodes come and go, and a node leaves only after all that it
