@@ -1,0 +1,86 @@
+# `make help` lists the targets that are meant for people: those with a ## comment.
+
+IMAGE        ?= ringkv/ringkv:dev
+KUBECONFIG   ?= $(kind_config)
+E2E_TIMEOUT  ?= 60m
+E2E_ARGS     ?=
+BENCH        ?= .
+
+# The kind cluster's own file: nobody's kubeconfig is touched, whatever KUBECONFIG says outside.
+kind_config := $(CURDIR)/build/kubeconfig
+go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
+packages    := go list ./... | grep -v /test/e2e
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Without Docker and Kubernetes
+
+build: ## Build kvnode, manager and kvctl into bin/
+	@mkdir -p bin
+	$(go_build) -o bin/ ./cmd/kvnode ./cmd/manager ./cmd/kvctl
+
+demo: build ## Run a local cluster through growth, a crash and shrinking, under load (about 1 minute)
+	bin/kvctl demo
+
+test: ## Run the unit, crash, property and envtest suites (the first run also builds an API server: +8 minutes)
+	@assets=$$(hack/envtest) && export KUBEBUILDER_ASSETS="$$assets" && go test -timeout 20m $$($(packages))
+
+test-race: ## Run the data path's tests under the race detector, the long ones shortened
+	go test -race -short -timeout 20m ./internal/kv/... ./internal/load/...
+
+lint: ## Check style, common mistakes and the allowed import directions
+	@linter=$$(hack/tool golangci-lint) && "$$linter" run
+
+bench: ## Run the benchmarks; BENCH=pattern chooses some of them
+	go test -run='^$$' -bench='$(BENCH)' -benchmem ./internal/...
+
+##@ When the code changes
+
+fmt: ## Format the Go code
+	@linter=$$(hack/tool golangci-lint) && "$$linter" fmt
+
+generate: ## Renew the generated code, the CRD and the manager's role
+	@generator=$$(hack/tool controller-gen) && \
+	"$$generator" object paths=./api/... && \
+	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
+	"$$generator" rbac:roleName=ringkv-manager paths=./internal/controller/... output:rbac:artifacts:config=config/rbac
+	@mkdir -p charts/ringkv/crds && cp config/crd/bases/*.yaml charts/ringkv/crds/
+
+clean: ## Delete what was built here; the machine's cache of tools stays
+	rm -rf bin build
+
+##@ With Docker: a real Kubernetes on this machine
+
+docker-engine: ## Install and start a Docker engine (Debian, as root); one that answers is left alone
+	hack/kind/engine up
+
+kind-up: ## Start a kind cluster with three workers in three zones, or reuse it
+	@hack/kind/up
+
+kind-down: ## Delete the kind cluster
+	@hack/kind/down
+
+image: build ## Build the container image; IMAGE names it
+	docker build --tag '$(IMAGE)' .
+
+kind-load: kind-up image ## Build the image and give it to the kind cluster's nodes
+	hack/kind/load '$(IMAGE)'
+
+e2e: kind-load ## Run the end-to-end suite on the kind cluster; E2E_ARGS go to ginkgo
+	@helm=$$(hack/tool helm) && kubectl=$$(hack/tool kubectl) && kind=$$(hack/tool kind) && \
+	KUBECONFIG='$(kind_config)' HELM="$$helm" KUBECTL="$$kubectl" KIND="$$kind" RINGKV_IMAGE='$(IMAGE)' \
+	go test ./test/e2e -count=1 -timeout '$(E2E_TIMEOUT)' -v -ginkgo.v $(E2E_ARGS)
+
+##@ On the cluster that KUBECONFIG names
+
+install: ## Install or upgrade the operator with helm
+	@helm=$$(hack/tool helm) && KUBECONFIG='$(KUBECONFIG)' "$$helm" upgrade --install ringkv charts/ringkv \
+	  --namespace ringkv-system --create-namespace --set image.repository='$(firstword $(subst :, ,$(IMAGE)))' \
+	  --set image.tag='$(lastword $(subst :, ,$(IMAGE)))' --wait --timeout 2m
+
+uninstall: ## Remove the operator; KVClusters and their definition stay
+	@helm=$$(hack/tool helm) && KUBECONFIG='$(KUBECONFIG)' "$$helm" uninstall ringkv --namespace ringkv-system
