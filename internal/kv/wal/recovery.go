@@ -1,0 +1,66 @@
+package wal
+
+// Recovery is what Open found.
+type Recovery struct {
+	// NodeID is the owner's.
+	NodeID string
+	// New: there was no log.
+	New bool
+	// Replicas are those that can go on, by partition.
+	Replicas map[uint32]*Replica
+	// Refused are those that could have lost something. Their entries cannot be
+	// read; they must be removed by a Tombstone, and rebuilt under a new ID.
+	Refused map[uint32]Refusal
+	// Tombstones are the smallest allowed replica IDs, by partition.
+	Tombstones map[uint32]uint64
+	// Meta is the node's own state, nil if none was ever written.
+	Meta []byte
+	// MetaStale is not nil if a newer Meta could have been lost.
+	MetaStale *Refusal
+
+	// Cut is not nil if something after the last whole write was thrown away: a
+	// write that was under way, or (if it rotted and Proven is false) the last
+	// one that was synced.
+	Cut *Cut
+	// Proven: all that was ever synced is here or in Damage. It is false after a
+	// crash within Options.PromiseDelay of the last write; then the end of the
+	// log is what the disk says it is.
+	Proven bool
+	// Damage lists all places that could not be read, worst or not.
+	Damage []Damage
+}
+
+// Replica is a replica that the log has whole.
+type Replica struct {
+	Replica   uint64
+	Create    []byte
+	HardState HardState
+	Snapshot  *SnapshotRef
+	// First and Last are the indexes of the entries that can be read; First is
+	// Last+1 if there are none.
+	First, Last uint64
+}
+
+// Refusal says why something is not trusted.
+type Refusal struct {
+	Replica uint64 // 0: unknown, or the node's own state
+	Segment uint64
+	Offset  int64
+	Reason  string
+}
+
+// Cut is a torn tail that was zeroed.
+type Cut struct {
+	Segment uint64
+	Offset  int64
+	Bytes   int64 // from Offset to the last byte that was not zero
+}
+
+// Damage is a place of the log that could not be read.
+type Damage struct {
+	Segment uint64
+	Offset  int64
+	Bytes   int64  // 0: unknown
+	Records uint32 // how many were lost there; 0: unknown or none
+	Reason  string
+}

@@ -1,0 +1,315 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"time"
+)
+
+// writer is the log's one goroutine that writes. Everything in it is its own.
+//
+// A batch is what has queued up while the batch before was synced: one write, one
+// fdatasync, then the Dones in order. There is no waiting for more.
+type writer struct {
+	*Log
+
+	seg    *segment
+	header *segmentHeader // of seg
+	seed   uint32         // of seg
+	chain  uint32         // over seg's records
+	end    int64          // where the next batch goes in seg
+	synced int64          // how much of seg is synced
+	serial uint32         // of the next record
+	state  *state         // after the last record
+
+	buf     []byte     // the batch as bytes
+	batch   []queued   // the batch as Writes, which buf holds the records of
+	places  []location // of the batch's entries
+	urgent  bool       // something in the batch wants a sync
+	durable afterSync
+
+	lastSync time.Time
+	noted    bool // the notes of seg say that everything is synced
+}
+
+// afterSync is what may be done once everything written is synced.
+type afterSync struct {
+	edits []settled
+	files []string // snapshot files that nothing refers to any more
+}
+
+// settled is a write that dropped entries or brought a snapshot.
+type settled struct {
+	group              *Group
+	edits, life, index uint64
+}
+
+// maxBatchBytes is when a batch is written although more is queued: the latency of
+// the first in it matters more than one more sync.
+const maxBatchBytes = 8 << 20
+
+// run writes until the log is closed or fails.
+func (w *writer) run() {
+	err := w.loop()
+	if err == nil {
+		err = w.finish()
+	}
+	w.refuseAppends()
+	failed := err != nil && !errors.Is(err, ErrClosed)
+	if failed {
+		w.failed.Store(&err)
+	}
+	close(w.stopped)
+	if failed {
+		w.opts.Logger.Error("the log cannot go on", "error", err)
+		w.opts.Fatal(err)
+	}
+}
+
+func (w *writer) loop() error {
+	timer := time.NewTimer(w.opts.PromiseDelay)
+	defer timer.Stop()
+	var q []queued
+	for {
+		if q = w.take(q); len(q) > 0 {
+			if err := w.write(q); err != nil {
+				return err
+			}
+			clear(q)
+			timer.Reset(w.pause())
+			continue
+		}
+		select {
+		case <-w.wake:
+		case <-timer.C:
+			if err := w.idle(); err != nil {
+				return err
+			}
+			if d := w.pause(); d > 0 {
+				timer.Reset(d)
+			}
+		case <-w.quit:
+			if q = w.take(q); len(q) > 0 {
+				return w.write(q)
+			}
+			return nil
+		}
+	}
+}
+
+// pause returns when idle wants to be called next; 0 for not before something was
+// written.
+func (w *writer) pause() time.Duration {
+	switch {
+	case w.synced < w.end && w.opts.Sync != Always:
+		return max(time.Duration(w.opts.Sync)-time.Since(w.lastSync), time.Millisecond)
+	case w.synced < w.end || !w.noted:
+		return w.opts.PromiseDelay
+	}
+	return 0
+}
+
+// idle syncs what is left to sync, and notes it.
+func (w *writer) idle() error {
+	if w.synced < w.end {
+		return w.sync()
+	}
+	if w.noted {
+		return nil
+	}
+	return w.note()
+}
+
+// finish leaves a log of which every byte is promised.
+func (w *writer) finish() error {
+	if w.synced < w.end {
+		if err := w.sync(); err != nil {
+			return err
+		}
+	}
+	if w.noted {
+		return nil
+	}
+	return w.note()
+}
+
+// write makes queued Writes durable, in as few batches as possible.
+func (w *writer) write(q []queued) error {
+	for i := range q {
+		size := writeBytes(q[i].Write)
+		switch {
+		case w.end+int64(len(w.buf))+size > w.opts.SegmentBytes && w.end+int64(len(w.buf)) > w.header.checkpointEnd:
+			if err := w.flush(); err != nil {
+				return err
+			}
+			if err := w.roll(); err != nil {
+				return err
+			}
+		case len(w.buf) > 0 && int64(len(w.buf))+size > maxBatchBytes:
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		if w.end+int64(len(w.buf))+size > maxOffset {
+			return fmt.Errorf("wal: a write of %d bytes does not fit into a segment", size)
+		}
+		w.encode(&q[i])
+	}
+	return w.flush()
+}
+
+// flush writes the batch, syncs it if it wants that, and runs its Dones.
+func (w *writer) flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	if _, err := w.seg.file.WriteAt(w.buf, w.end); err != nil {
+		return fmt.Errorf("write %d bytes at %s: %w", len(w.buf), w.place(w.end), err)
+	}
+	w.end += int64(len(w.buf))
+	w.stats.batches.Add(1)
+	w.stats.bytes.Add(uint64(len(w.buf)))
+	w.stats.writes.Add(uint64(len(w.batch)))
+	w.noted = false
+	w.publish()
+	if w.opts.Sync == Always && w.urgent || w.opts.Sync != Always && time.Since(w.lastSync) >= time.Duration(w.opts.Sync) {
+		if err := w.sync(); err != nil {
+			return err
+		}
+	}
+	for i := range w.batch {
+		if done := w.batch[i].Done; done != nil {
+			done()
+		}
+	}
+	clear(w.batch)
+	w.batch, w.places, w.urgent = w.batch[:0], w.places[:0], false
+	if w.buf = w.buf[:0]; cap(w.buf) > 2*maxBatchBytes {
+		w.buf = nil
+	}
+	return nil
+}
+
+// publish tells the groups where their entries are, and keeps the memory that the
+// entries take within its bound.
+func (w *writer) publish() {
+	places := w.places
+	for i := range w.batch {
+		if q := &w.batch[i]; len(q.Entries) > 0 {
+			q.group.written(q.life, q.Entries, places[:len(q.Entries)])
+			places = places[len(q.Entries):]
+		}
+	}
+	for w.tailBytes.Load() > w.opts.TailBytes {
+		before := w.tailBytes.Load()
+		for _, g := range w.allGroups() {
+			g.evict()
+		}
+		if w.tailBytes.Load() >= before {
+			return // all of it is still to be written
+		}
+	}
+}
+
+// sync makes everything written durable. A failure is final: see the package
+// comment.
+func (w *writer) sync() error {
+	start := time.Now()
+	if err := w.seg.file.SyncData(); err != nil {
+		return fmt.Errorf("sync %s: %w", w.place(w.end), err)
+	}
+	w.lastSync = time.Now()
+	w.stats.synced(w.lastSync.Sub(start))
+	w.synced = w.end
+	d := &w.durable
+	if len(d.edits) == 0 && len(d.files) == 0 {
+		return nil
+	}
+	for _, e := range d.edits {
+		e.group.settled(e.edits, e.life, e.index)
+	}
+	w.keeper.collect(d.files)
+	clear(d.edits)
+	d.edits, d.files = d.edits[:0], nil
+	return nil
+}
+
+// note writes into the header page how far the segment is synced, so that even the
+// last batch is promised by something.
+func (w *writer) note() error {
+	h := w.header
+	h.generation++
+	h.notedOffset, h.notedSerial = w.synced, w.serial
+	off := int64(noteOffset1)
+	if h.generation%2 == 0 {
+		off = noteOffset2
+	}
+	if _, err := w.seg.file.WriteAt(h.encode(), off); err != nil {
+		return fmt.Errorf("write the note of segment %d: %w", h.segment, err)
+	}
+	if err := w.seg.file.SyncData(); err != nil {
+		return fmt.Errorf("sync the note of segment %d: %w", h.segment, err)
+	}
+	w.noted = true
+	return nil
+}
+
+// roll goes on in a new segment.
+func (w *writer) roll() error {
+	if w.synced < w.end {
+		if err := w.sync(); err != nil {
+			return err
+		}
+	}
+	next, err := w.keeper.next(w.quit)
+	// ErrClosed: the volume is full, and stays so while we are to close.
+	if err != nil {
+		return err
+	}
+	h := &segmentHeader{
+		segment: w.header.segment + 1, salt: w.header.salt, nodeID: w.header.nodeID,
+		previousEnd: w.end, previousChain: w.chain, firstSerial: w.serial,
+	}
+	return w.begin(next, h)
+}
+
+// begin writes the header and the checkpoint of a segment into a file that is all
+// zeros, and gives the file its name.
+func (w *writer) begin(next *preparedFile, h *segmentHeader) error {
+	w.header, w.seed = h, seed(h.salt, h.segment)
+	w.chain, w.end, w.synced, w.buf = w.seed, recordsStart, recordsStart, w.buf[:0]
+	w.checkpoint()
+	h.checkpointEnd = w.end + int64(len(w.buf))
+	block := make([]byte, recordsStart)
+	copy(block, h.encode())
+	for _, part := range []struct {
+		p   []byte
+		off int64
+	}{{block, 0}, {w.buf, recordsStart}} {
+		if _, err := next.file.WriteAt(part.p, part.off); err != nil {
+			return fmt.Errorf("write the beginning of segment %d: %w", h.segment, err)
+		}
+	}
+	if err := next.file.SyncData(); err != nil {
+		return fmt.Errorf("sync the beginning of segment %d: %w", h.segment, err)
+	}
+	name := path.Join(w.opts.Dir, segmentName(h.segment))
+	if err := w.opts.FS.Rename(next.name, name); err != nil {
+		return fmt.Errorf("name segment %d: %w", h.segment, err)
+	}
+	if err := w.opts.FS.SyncDir(w.opts.Dir); err != nil {
+		return fmt.Errorf("name segment %d: %w", h.segment, err)
+	}
+	w.end = h.checkpointEnd
+	w.synced = w.end
+	w.buf = w.buf[:0]
+	w.noted = true // the checkpoint is promised by checkpointEnd
+	w.seg = &segment{number: h.segment, file: next.file, bytes: max(next.bytes, w.end)}
+	w.segments.add(w.seg)
+	w.newest.Store(uint32(w.seg.number))
+	w.keeper.collect(nil)
+	return nil
+}
+
+func (w *writer) place(off int64) Place { return Place{Segment: w.header.segment, Offset: off} }
