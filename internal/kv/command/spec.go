@@ -1,0 +1,132 @@
+package command
+
+import "strings"
+
+// Spec is what is known about a command. Specs are made once, in the table, and
+// never change.
+type Spec struct {
+	// Name is in lower case; that of a subcommand is its own part only.
+	Name string
+	// FullName is how Redis names it in messages: "get", "client|setname".
+	FullName string
+	// ID numbers the specs from 0, for tables by command. It may differ
+	// between versions of the program, so it must not be stored.
+	ID int
+	// Arity is the number of arguments, the name included; negative: at least.
+	Arity int
+	Flags Flags
+	Scope Scope
+	// FirstKey, LastKey and KeyStep say which arguments are keys. FirstKey 0:
+	// none. A negative LastKey counts from the end, -1 being the last argument.
+	FirstKey, LastKey, KeyStep int
+	// Merge says how replies of several partitions become one.
+	Merge Merge
+	// Run executes the command on one partition; nil for Connection scope. The
+	// arity has been checked.
+	Run func(c *Context, args [][]byte, r *Reply)
+	// Subcommands of a container, by name.
+	Subcommands []*Spec
+
+	// Group, Since and Summary are for COMMAND DOCS; Tips for COMMAND INFO.
+	Group, Since, Summary string
+	Tips                  []string
+}
+
+// Flags say what kind of command it is.
+type Flags uint32
+
+// The flags. Those with a Redis name are shown by COMMAND.
+const (
+	Write    Flags = 1 << iota // goes through the log
+	ReadOnly                   // reads the store
+	DenyOOM                    // may need more memory: refused when there is none
+	Admin
+	NoScript
+	Loading
+	Stale
+	Fast
+	NoAuth
+	AllowBusy
+	// Internal commands are made by nodes and refused from clients.
+	Internal
+)
+
+var flagNames = []struct {
+	flag Flags
+	name string
+}{
+	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"},
+	{NoScript, "noscript"}, {Loading, "loading"}, {Stale, "stale"}, {Fast, "fast"},
+	{NoAuth, "no_auth"}, {AllowBusy, "allow_busy"},
+}
+
+// Names returns the flags as COMMAND INFO names them.
+func (f Flags) Names() []string {
+	var out []string
+	for _, n := range flagNames {
+		if f&n.flag != 0 {
+			out = append(out, n.name)
+		}
+	}
+	return out
+}
+
+// Scope says what a command concerns.
+type Scope uint8
+
+// The scopes.
+const (
+	// Connection: answered by the server, from what it knows.
+	Connection Scope = iota
+	// Key: all keys lie in one slot, or the answer is CROSSSLOT.
+	Key
+	// Keys: each key stands for itself; the call is split by partition.
+	Keys
+	// Partitions: all partitions.
+	Partitions
+	// OnePartition: the cursor in argument 1 names the partition.
+	OnePartition
+)
+
+// Merge says how the replies of several partitions become one.
+type Merge uint8
+
+// The ways to merge.
+const (
+	MergeNone   Merge = iota
+	MergeSum          // integers are added up
+	MergeOK           // OK if all are
+	MergeByKey        // one array element per key, in the order of the keys
+	MergeConcat       // arrays are put one after the other
+)
+
+// IsWrite tells whether the command goes through the log.
+func (s *Spec) IsWrite() bool { return s.Flags&Write != 0 }
+
+// ArityOK tells whether n arguments, the name included, are acceptable.
+func (s *Spec) ArityOK(n int) bool {
+	return n == s.Arity || s.Arity < 0 && n >= -s.Arity
+}
+
+// KeyRange returns the argument positions of the keys: first, first+step, ... up
+// to and including last. first is 0 if there are none.
+func (s *Spec) KeyRange(argc int) (first, last, step int) {
+	if s.FirstKey == 0 || s.FirstKey >= argc {
+		return 0, -1, 1
+	}
+	last = s.LastKey
+	if last < 0 {
+		last += argc
+	}
+	return s.FirstKey, min(last, argc-1), max(s.KeyStep, 1)
+}
+
+// Subcommand returns the subcommand of that name in any case, or nil.
+func (s *Spec) Subcommand(name []byte) *Spec {
+	for _, sub := range s.Subcommands {
+		if len(name) == len(sub.Name) && strings.EqualFold(sub.Name, string(name)) {
+			return sub
+		}
+	}
+	return nil
+}
