@@ -1,0 +1,167 @@
+package coordinator
+
+import (
+	"slices"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+)
+
+// group is what is known of one partition.
+type group struct {
+	v         *view
+	partition uint32
+	reports   []report // all replicas that believed nodes report, by seat name
+	// leader is the replica that proved to lead: a quorum has answered it within
+	// an election timeout, and nobody reports a later leader. Nil when unknown.
+	leader *report
+	// config is the leader's configuration or, without a leader, the newest that
+	// any replica reports, which is no proof of anything. Nil when unknown.
+	config   *cluster.Config
+	progress map[uint64]cluster.Progress // the leader's; nil without
+}
+
+type report struct {
+	node *node
+	*cluster.ReplicaStatus
+}
+
+func (v *view) newGroup(partition uint32) *group {
+	g := &group{v: v, partition: partition}
+	for _, n := range v.sortedNodes() {
+		if r := n.replica(partition); r != nil {
+			g.reports = append(g.reports, report{n, r})
+		}
+	}
+	g.findLeader()
+	if g.leader != nil {
+		g.config = &g.leader.Config
+		g.progress = map[uint64]cluster.Progress{}
+		for _, p := range g.leader.Progress {
+			g.progress[p.ID] = p
+		}
+		return g
+	}
+	for _, r := range g.reports {
+		if r.State == cluster.ReplicaRunning && len(r.Config.Voters) > 0 && (g.config == nil || r.Config.Index > g.config.Index) {
+			g.config = &r.Config
+		}
+	}
+	return g
+}
+
+// findLeader sets leader to the replica that claims to lead in the highest
+// term, if its claim is proven and not contradicted.
+func (g *group) findLeader() {
+	var claim *report
+	for i, r := range g.reports {
+		if r.State == cluster.ReplicaRunning && r.Role == cluster.RoleLeader && (claim == nil || r.Term > claim.Term) {
+			claim = &g.reports[i]
+		}
+	}
+	if claim == nil || len(claim.Progress) == 0 {
+		return
+	}
+	for _, r := range g.reports {
+		if r.ID == claim.ID {
+			continue
+		}
+		if r.Term == claim.Term && r.Role == cluster.RoleLeader {
+			return // two leaders of one term: somebody is wrong
+		}
+		if r.State == cluster.ReplicaRunning && r.Config.Index > claim.Config.Index {
+			return // somebody applied a later change than the leader: its answer is old
+		}
+	}
+	if findReplica(claim.Config.Voters, claim.ID) == nil && findReplica(claim.Config.Outgoing, claim.ID) == nil {
+		return // a leader that is no voter is on its way out
+	}
+	g.leader = claim
+}
+
+// bytes is the size of the partition's data as the leader, or else anybody,
+// reports it.
+func (g *group) bytes() (n uint64) {
+	if g.leader != nil {
+		return g.leader.Bytes
+	}
+	for _, r := range g.reports {
+		n = max(n, r.Bytes)
+	}
+	return n
+}
+
+// good tells whether the leader knows the replica to be answering and caught up.
+func (g *group) good(id uint64) bool {
+	p, ok := g.progress[id]
+	return ok && p.Active && !p.Snapshot && p.Match+g.v.limits.CatchUpLag >= g.leader.LastIndex
+}
+
+// broken returns why the replica can never again take part in the group, on
+// positive evidence only; empty when it can or when it is not known.
+func (g *group) broken(r cluster.Replica) string {
+	member := g.v.m.Member(r.Node)
+	switch {
+	case member == nil:
+		return "its node is no member"
+	case member.State == cluster.MemberLost:
+		return "the volume of its node is lost"
+	}
+	n := g.v.nodes[r.Node]
+	if n == nil {
+		return ""
+	}
+	reported := n.replica(g.partition)
+	switch {
+	case reported == nil || reported.ID != r.ID:
+		if g.v.current(n) {
+			return "its node does not have it"
+		}
+	case reported.State == cluster.ReplicaRefused:
+		return "it is damaged: " + reported.Reason
+	}
+	return ""
+}
+
+// full tells whether the group has a proven leader and rf voters, all good, and
+// no change under way.
+func (g *group) full(rf int) bool {
+	if g.leader == nil || g.config.Joint() || len(g.config.Voters) != rf {
+		return false
+	}
+	return !slices.ContainsFunc(g.config.Voters, func(r cluster.Replica) bool { return !g.good(r.ID) || g.broken(r) != "" })
+}
+
+// member returns the replica of the configuration, voter, outgoing or learner,
+// with that ID; nil if there is none.
+func (g *group) memberReplica(id uint64) *cluster.Replica {
+	for _, list := range [][]cluster.Replica{g.config.Voters, g.config.Outgoing, g.config.Learners} {
+		if r := findReplica(list, id); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// mentions tells whether any part of the configuration is on the node.
+func mentions(c *cluster.Config, id cluster.NodeID) bool {
+	on := func(r cluster.Replica) bool { return r.Node == id }
+	return slices.ContainsFunc(c.Voters, on) || slices.ContainsFunc(c.Outgoing, on) || slices.ContainsFunc(c.Learners, on)
+}
+
+func findReplica(list []cluster.Replica, id uint64) *cluster.Replica {
+	for i := range list {
+		if list[i].ID == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func onNode(list []cluster.Replica, id cluster.NodeID) *cluster.Replica {
+	for i := range list {
+		if list[i].Node == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
