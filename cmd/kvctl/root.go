@@ -24,7 +24,11 @@ any kind, and looks into the logs of nodes.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newVersionCommand(), newLoadCommand())
+	var dir string
+	root.PersistentFlags().StringVar(&dir, "dir", "ringkv-data", "folder of the local cluster")
+	root.AddCommand(newVersionCommand(), newLoadCommand(), newLocalCommand(&dir), newDemoCommand())
+	root.AddCommand(newChangeCommands(&dir)...)
+	root.AddCommand(newLookCommands(&dir)...)
 	return root
 }
 

@@ -8,6 +8,7 @@
 //	D/lock              held while a Cluster runs on D
 //	D/cluster.json      what is wanted: nodes, replication factor
 //	D/coordinator.json  the coordinator's record: the cluster's ID and map
+//	D/coordinator.log   every step that the coordinator made
 //	D/control.json      where the running Cluster listens for commands, and its token
 //	D/<node>/data       the node's volume
 //	D/<node>/node.log   what the node printed

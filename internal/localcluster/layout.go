@@ -27,11 +27,11 @@ const MaxNodes = 100
 
 // Addresses are where a node listens, as host:port.
 type Addresses struct {
-	RESP    string `json:"resp"`    // plain Redis clients: base + 10*slot
-	Peer    string `json:"peer"`    // other nodes and the coordinator: + 1
-	Metrics string `json:"metrics"` // Prometheus and health: + 2
-	HTTP    string `json:"http"`    // HTTP and gRPC: + 3
-	Cluster string `json:"cluster"` // Redis cluster clients: + 4
+	RESP    string `json:"resp"`              // plain Redis clients: base + 10*slot
+	Peer    string `json:"peer"`              // other nodes and the coordinator: + 1
+	Metrics string `json:"metrics"`           // Prometheus and health: + 2
+	HTTP    string `json:"http,omitempty"`    // HTTP and gRPC: + 3
+	Cluster string `json:"cluster,omitempty"` // Redis cluster clients: + 4
 }
 
 // AddressesOf returns the addresses of the node in a slot (0, 1, 2, ...) of a

@@ -30,7 +30,8 @@ type processSpec struct {
 	name    string
 	binary  string
 	args    []string
-	logFile string // gets stdout and stderr, appended
+	env     []string // added to this process's own
+	logFile string   // gets stdout and stderr, appended
 	// restartDelay is how long a program that ended stays down; negative means
 	// for good.
 	restartDelay time.Duration
@@ -131,6 +132,7 @@ func (p *process) start() (<-chan error, error) {
 	}
 	defer log.Close() // the child has its own
 	cmd := exec.Command(p.spec.binary, p.spec.args...)
+	cmd.Env = append(os.Environ(), p.spec.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {

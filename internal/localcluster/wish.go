@@ -67,9 +67,7 @@ func (w *wish) add(name, zone string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if s := w.seat(name); s != nil && s.Leaving {
-		return fmt.Errorf("node %s is being removed: wait until it is gone", name)
-	} else if s != nil {
+	if w.seat(name) != nil {
 		return fmt.Errorf("there is a node %s already", name)
 	}
 	taken := make(map[int]bool)
