@@ -40,10 +40,9 @@ func (mv *move) begin() bool {
 		mv.p.block(ReasonNotEnoughRoom, "partition %d (%s) should get a copy on %s: %s", mv.partition, formatBytes(mv.bytes()), seat, problem)
 		return false
 	}
-	id := max(mv.config.NextReplicaID, mv.p.in.Hints.MinReplicaID[mv.partition])
 	return mv.p.partitionStep(mv.partition, Step{
 		Seat:   seat,
-		Create: &cluster.CreateReplica{ClusterID: mv.p.m.ClusterID, Partition: mv.partition, ID: id},
+		Create: &cluster.CreateReplica{ClusterID: mv.p.m.ClusterID, Partition: mv.partition, ID: mv.nextID()},
 		Note:   mv.why(target),
 	})
 }

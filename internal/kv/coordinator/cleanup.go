@@ -14,7 +14,7 @@ func (p *planner) planCleanups() {
 			continue
 		}
 		for _, r := range g.reports {
-			if g.memberReplica(r.ID) != nil || p.awaited(g, r) {
+			if g.has(r) || p.awaited(g, r) {
 				continue
 			}
 			p.Remaining.Cleanups++

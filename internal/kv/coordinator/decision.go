@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -65,22 +66,21 @@ type Limits struct {
 	MaxTransfers int
 }
 
+// Defaults of Limits.
+const (
+	DefaultFreshFor      = 10 * time.Second
+	DefaultCatchUpLag    = 256
+	DefaultLeaderCalm    = 5 * time.Second
+	DefaultTransferPause = 30 * time.Second
+	DefaultMaxTransfers  = 8
+)
+
 func (l Limits) withDefaults() Limits {
-	if l.FreshFor == 0 {
-		l.FreshFor = 10 * time.Second
-	}
-	if l.CatchUpLag == 0 {
-		l.CatchUpLag = 256
-	}
-	if l.LeaderCalm == 0 {
-		l.LeaderCalm = 5 * time.Second
-	}
-	if l.TransferPause == 0 {
-		l.TransferPause = 30 * time.Second
-	}
-	if l.MaxTransfers == 0 {
-		l.MaxTransfers = 8
-	}
+	l.FreshFor = cmp.Or(l.FreshFor, DefaultFreshFor)
+	l.CatchUpLag = cmp.Or(l.CatchUpLag, DefaultCatchUpLag)
+	l.LeaderCalm = cmp.Or(l.LeaderCalm, DefaultLeaderCalm)
+	l.TransferPause = cmp.Or(l.TransferPause, DefaultTransferPause)
+	l.MaxTransfers = cmp.Or(l.MaxTransfers, DefaultMaxTransfers)
 	return l
 }
 
@@ -205,6 +205,7 @@ type MemberStatus struct {
 	Epoch    uint64    // of the map that it holds
 	Replicas int
 	Leaders  int
+	Keys     uint64
 	Bytes    uint64 // of keys and values
 	DiskFree uint64
 	Draining bool

@@ -131,15 +131,37 @@ func (g *group) full(rf int) bool {
 	return !slices.ContainsFunc(g.config.Voters, func(r cluster.Replica) bool { return !g.good(r.ID) || g.broken(r) != "" })
 }
 
-// member returns the replica of the configuration, voter, outgoing or learner,
-// with that ID; nil if there is none.
-func (g *group) memberReplica(id uint64) *cluster.Replica {
-	for _, list := range [][]cluster.Replica{g.config.Voters, g.config.Outgoing, g.config.Learners} {
-		if r := findReplica(list, id); r != nil {
-			return r
+// sound tells whether every voter is good, those aside that are known to be
+// broken, and a majority is left.
+func (g *group) sound() bool {
+	good := 0
+	for _, r := range g.config.Voters {
+		switch {
+		case g.broken(r) != "":
+		case !g.good(r.ID):
+			return false
+		default:
+			good++
 		}
 	}
-	return nil
+	return good > len(g.config.Voters)/2
+}
+
+// has tells whether the reported replica is a voter, outgoing voter or learner
+// of the configuration.
+func (g *group) has(r report) bool {
+	name := cluster.Replica{ID: r.ID, Node: r.node.status.Node}
+	return slices.Contains(g.config.Voters, name) || slices.Contains(g.config.Outgoing, name) || slices.Contains(g.config.Learners, name)
+}
+
+// nextID is a replica ID that the group has never used and nobody reports: an
+// empty replica that never became a member has used up its ID too.
+func (g *group) nextID() uint64 {
+	id := max(g.config.NextReplicaID, g.v.in.Hints.MinReplicaID[g.partition])
+	for _, r := range g.reports {
+		id = max(id, r.ID+1)
+	}
+	return id
 }
 
 // mentions tells whether any part of the configuration is on the node.

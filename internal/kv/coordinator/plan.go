@@ -196,7 +196,7 @@ func (p *planner) memberStatus(seat string, member *cluster.Member, led map[clus
 	s.Draining, s.Problems = n.status.Draining, n.status.Problems
 	s.Replicas, s.Leaders = len(n.status.Replicas), led[n.status.Node]
 	for _, r := range n.status.Replicas {
-		s.Bytes += r.Bytes
+		s.Keys, s.Bytes = s.Keys+r.Keys, s.Bytes+r.Bytes
 	}
 	return s
 }

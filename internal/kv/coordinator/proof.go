@@ -17,6 +17,15 @@ type Check struct {
 // Proven tells whether a proof holds: it has checks, and none failed.
 func Proven(proof []Check) bool { return len(proof) > 0 && firstFailed(proof) == nil }
 
+// Describe returns what was seen, in a sentence.
+func Describe(proof []Check) string {
+	var seen []string
+	for _, c := range proof {
+		seen = append(seen, c.Message)
+	}
+	return strings.Join(seen, "; ")
+}
+
 // Why returns the messages of the failed checks.
 func Why(proof []Check) string {
 	var missing []string
@@ -191,9 +200,9 @@ func orphanProof(p *planner, g *group, r report) []Check {
 	return []Check{
 		{"LeaderProven", true, fmt.Sprintf("%s leads in term %d", g.leader.node.seat.Name, g.leader.Term)},
 		{"NotJoint", !g.config.Joint(), "no change of membership is under way"},
-		{"NotInTheGroup", g.memberReplica(r.ID) == nil, fmt.Sprintf("the leader does not have replica %d", r.ID)},
+		{"NotInTheGroup", !g.has(r), fmt.Sprintf("the leader does not have replica %d", r.ID)},
 		{"NotNewer", r.Config.Index <= g.config.Index && r.CommitIndex <= g.leader.CommitIndex, "the leader knows all that the replica knows"},
 		{"IDIsPast", !holdsData || r.ID < g.config.NextReplicaID, fmt.Sprintf("replica ID %d will not be used again", r.ID)},
-		{"GroupFull", !holdsData || g.full(min(p.m.ReplicationFactor, max(p.copies(), 1))), fmt.Sprintf("the group has its %d caught-up copies", p.copies())},
+		{"GroupSound", !holdsData || g.sound(), "every voter of the group must answer and be caught up"},
 	}
 }

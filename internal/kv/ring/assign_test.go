@@ -151,6 +151,28 @@ func TestAssignIsStableUnderPermutation(t *testing.T) {
 	}
 }
 
+func TestWhoHoldsWhatDoesNotDependOnWhoLeads(t *testing.T) {
+	rnd := random(t)
+	list := members(6, "a", "b", "c")
+	for range 50 {
+		previous := assign(nil, list[:3+rnd.IntN(4)], 32, 3)
+		for p := range previous { // some copies under way, at random
+			if rnd.IntN(3) == 0 {
+				previous[p] = append(previous[p], list[rnd.IntN(6)].ID)
+			}
+		}
+		rf := 1 + rnd.IntN(3)
+		want := assign(previous, list, 32, rf)
+		for p := range previous {
+			rnd.Shuffle(len(previous[p]), func(i, j int) { previous[p][i], previous[p][j] = previous[p][j], previous[p][i] })
+		}
+		got := assign(previous, list, 32, rf)
+		for p := range want {
+			require.ElementsMatch(t, want[p], got[p], "partition %d", p)
+		}
+	}
+}
+
 func TestAssignKeepsWhatIsRight(t *testing.T) {
 	for nodes := 1; nodes <= 12; nodes++ {
 		list := members(nodes, "a", "b", "c")

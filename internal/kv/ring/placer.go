@@ -51,11 +51,15 @@ func newPlacer(r *Ring, in AssignInput) *placer {
 	}
 	for p := range min(in.Partitions, len(in.Previous)) {
 		for _, name := range in.Previous[p] {
-			if m, ok := index[name]; ok && !pl.has[p*n+m] {
-				pl.add(p, m)
+			if m, ok := index[name]; ok && !pl.had[p*n+m] {
 				pl.had[p*n+m] = true
 				pl.previous[p] = append(pl.previous[p], m)
 			}
+		}
+		// Added in the order of members, so that who holds what does not depend
+		// on who leads: a plan must not change when a leadership does.
+		for _, m := range slices.Sorted(slices.Values(pl.previous[p])) {
+			pl.add(p, m)
 		}
 	}
 	return pl
@@ -90,6 +94,7 @@ func without(list []int, v int) []int {
 // shrink drops copies of p that are too many, in all or in a zone, until what
 // is missing can be added without breaking the spread of zones.
 func (pl *placer) shrink(p int) {
+	at := partitionPoint(p, pl.partitions)
 	for {
 		crowded, missing := false, 0
 		for z := range pl.ring.zones {
@@ -106,7 +111,8 @@ func (pl *placer) shrink(p int) {
 			if crowded && count <= pl.high[z] || count <= pl.low[z] {
 				continue
 			}
-			if worst < 0 || pl.surplus(m) > pl.surplus(worst) {
+			if worst < 0 || pl.surplus(m) > pl.surplus(worst) ||
+				pl.surplus(m) == pl.surplus(worst) && pl.ring.distance(at, m) > pl.ring.distance(at, worst) {
 				worst = m
 			}
 		}

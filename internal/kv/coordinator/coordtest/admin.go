@@ -213,11 +213,11 @@ func (a *admin) TransferLeader(ctx context.Context, q cluster.TransferLeader) er
 		if err != nil {
 			return err
 		}
-		to := g.find(q.To)
-		if to == nil || !isVoter(g.config(), q.To) {
+		i := slices.IndexFunc(g.config().Voters, func(v cluster.Replica) bool { return v.ID == q.To })
+		if i < 0 {
 			return cluster.ErrInvalid
 		}
-		if to.alive() && !to.node.draining && to.match+n.c.EntriesPerStep >= g.last { // else the transfer fails quietly
+		if to := g.find(g.config().Voters[i]); to != nil && to.alive() && !to.node.draining && to.match+n.c.EntriesPerStep >= g.last { // else the transfer fails quietly
 			g.term++
 			to.match, to.term = g.last, g.term
 			g.leader = to
@@ -257,7 +257,7 @@ func (a *admin) ForceSoleVoter(ctx context.Context, q cluster.SoleVoter) error {
 		if len(known.Voters) == 1 && known.Voters[0].ID == r.id {
 			return nil
 		}
-		if known.Index != q.ExpectedIndex || !isVoter(&known, r.id) || r.state != cluster.ReplicaRunning {
+		if known.Index != q.ExpectedIndex || !isVoter(&known, r) || r.state != cluster.ReplicaRunning {
 			return cluster.ErrConflict
 		}
 		n.c.judgeSoleVoter(r)
@@ -281,7 +281,7 @@ func (a *admin) Drain(ctx context.Context) error {
 				continue
 			}
 			for _, other := range r.g.replicas {
-				if other != r && other.alive() && !other.node.draining && isVoter(r.g.config(), other.id) {
+				if other != r && other.alive() && !other.node.draining && isVoter(r.g.config(), other) {
 					r.g.term++
 					other.match, other.term, r.g.leader = r.g.last, r.g.term, other
 					break

@@ -116,11 +116,12 @@ func mix(x uint64) uint64 {
 }
 
 // RemoveNode deletes the node at a seat and its volume, as an operator deletes a
-// pod and its claim.
+// pod and its claim. It is a violation when a group still counts on the node.
 func (c *Cluster) RemoveNode(seat string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := c.nodes[seat]; n != nil {
+		c.judgeRemovedNode(n)
 		n.dropVolume()
 		delete(c.nodes, seat)
 	}

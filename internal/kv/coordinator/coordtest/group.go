@@ -69,9 +69,12 @@ func (r *replica) alive() bool {
 	return !r.gone && r.node.up && r.state == cluster.ReplicaRunning
 }
 
-func (g *group) find(id uint64) *replica {
+// name is how configurations name the replica.
+func (r *replica) name() cluster.Replica { return cluster.Replica{ID: r.id, Node: r.node.id} }
+
+func (g *group) find(name cluster.Replica) *replica {
 	for _, r := range g.replicas {
-		if r.id == id && !r.gone {
+		if r.name() == name && !r.gone {
 			return r
 		}
 	}
@@ -80,11 +83,11 @@ func (g *group) find(id uint64) *replica {
 
 // quorum tells whether a majority of the voters, and of the old ones in a joint
 // configuration, satisfies ok.
-func quorum(c *cluster.Config, ok func(id uint64) bool) bool {
+func quorum(c *cluster.Config, ok func(cluster.Replica) bool) bool {
 	majority := func(list []cluster.Replica) bool {
 		n := 0
 		for _, r := range list {
-			if ok(r.ID) {
+			if ok(r) {
 				n++
 			}
 		}
@@ -94,8 +97,8 @@ func quorum(c *cluster.Config, ok func(id uint64) bool) bool {
 }
 
 func (g *group) quorumAlive() bool {
-	return quorum(g.config(), func(id uint64) bool {
-		r := g.find(id)
+	return quorum(g.config(), func(name cluster.Replica) bool {
+		r := g.find(name)
 		return r != nil && r.alive()
 	})
 }
@@ -103,7 +106,7 @@ func (g *group) quorumAlive() bool {
 // step is one round: the leader is checked or elected, replicas catch up, what a
 // quorum has is committed, and changes of configuration come into force.
 func (g *group) step() {
-	if g.leader != nil && (!g.leader.alive() || !g.quorumAlive() || !isVoter(g.config(), g.leader.id)) {
+	if g.leader != nil && (!g.leader.alive() || !g.quorumAlive() || !isVoter(g.config(), g.leader)) {
 		g.leader = nil
 		return // the election takes a round
 	}
@@ -123,7 +126,7 @@ func (g *group) elect() {
 	}
 	var best *replica
 	for _, r := range g.replicas {
-		if r.alive() && isVoter(g.config(), r.id) && (best == nil || r.match > best.match) {
+		if r.alive() && isVoter(g.config(), r) && (best == nil || r.match > best.match) {
 			best = r
 		}
 	}
@@ -145,19 +148,18 @@ func (g *group) elect() {
 	best.match = g.last
 }
 
-func isVoter(c *cluster.Config, id uint64) bool {
-	is := func(r cluster.Replica) bool { return r.ID == id }
-	return slices.ContainsFunc(c.Voters, is) || slices.ContainsFunc(c.Outgoing, is)
+func isVoter(c *cluster.Config, r *replica) bool {
+	return slices.Contains(c.Voters, r.name()) || slices.Contains(c.Outgoing, r.name())
 }
 
-func isMember(c *cluster.Config, id uint64) bool {
-	return isVoter(c, id) || slices.ContainsFunc(c.Learners, func(r cluster.Replica) bool { return r.ID == id })
+func isMember(c *cluster.Config, r *replica) bool {
+	return isVoter(c, r) || slices.Contains(c.Learners, r.name())
 }
 
 // replicate brings every member that answers forward.
 func (g *group) replicate() {
 	for _, r := range g.replicas {
-		if r.gone || !r.node.up || !isMember(g.config(), r.id) {
+		if r.gone || !r.node.up || !isMember(g.config(), r) {
 			continue
 		}
 		if r.state == cluster.ReplicaEmpty {
@@ -181,30 +183,34 @@ func (r *replica) learnConfig() {
 
 func (g *group) commit() {
 	committed := g.last
-	for committed > g.committed && !quorum(g.config(), func(id uint64) bool {
-		r := g.find(id)
+	for committed > g.committed && !quorum(g.config(), func(name cluster.Replica) bool {
+		r := g.find(name)
 		return r != nil && r.alive() && r.match >= committed
 	}) {
 		committed--
 	}
 	g.committed = max(g.committed, committed)
-	if !g.pending() || g.history[g.applied+1].Index > g.committed {
-		return
+	if g.pending() && g.history[g.applied+1].Index <= g.committed {
+		g.apply()
 	}
+	if c := g.config(); c.Joint() && !g.pending() { // is left by itself
+		next := *c
+		next.Outgoing = nil
+		g.propose(next)
+	}
+}
+
+// apply brings the next configuration into force.
+func (g *group) apply() {
 	g.applied++
 	c := g.config()
 	for _, r := range g.replicas {
 		r.learnConfig()
 		// A removed replica may hear of it or not; those with an even ID do.
-		if !r.gone && r.node.up && r.state == cluster.ReplicaRunning && !isMember(c, r.id) && r.id%2 == 0 {
+		if !r.gone && r.node.up && r.state == cluster.ReplicaRunning && !isMember(c, r) && r.id%2 == 0 {
 			r.state = cluster.ReplicaRemoved
 			r.conf = g.applied
 		}
-	}
-	if c.Joint() { // is left by itself
-		next := *c
-		next.Outgoing = nil
-		g.propose(next)
 	}
 }
 

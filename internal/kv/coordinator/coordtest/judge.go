@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/coordinator"
 )
 
 // Violations returns what was done to the cluster that must never be done,
@@ -31,11 +32,11 @@ func (c *Cluster) newestMap(g *group) (m *cluster.Map) {
 	return m
 }
 
-// sound tells whether the voter is a copy with all that is committed, whether
-// its node runs or not.
-func (g *group) sound(id uint64) bool {
-	r := g.find(id)
-	return r != nil && r.state == cluster.ReplicaRunning && r.match >= g.committed
+// sound tells whether the replica is a copy with all that is committed, save
+// what counts as on its way, whether its node runs or not.
+func (g *group) sound(name cluster.Replica) bool {
+	r := g.find(name)
+	return r != nil && r.state == cluster.ReplicaRunning && r.match+coordinator.DefaultCatchUpLag >= g.committed
 }
 
 // judgeChange holds a change of membership against I4: the number of sound
@@ -58,8 +59,8 @@ func (c *Cluster) judgeChange(g *group, before, after *cluster.Config) {
 	zoneOf := func(list []cluster.Replica) map[string]bool {
 		out := map[string]bool{}
 		for _, r := range list {
-			if g.sound(r.ID) {
-				out[g.find(r.ID).node.zone] = true
+			if g.sound(r) {
+				out[g.find(r).node.zone] = true
 			}
 		}
 		return out
@@ -71,7 +72,7 @@ func (c *Cluster) judgeChange(g *group, before, after *cluster.Config) {
 
 func (g *group) soundVoters(c *cluster.Config) (n int) {
 	for _, r := range c.Voters {
-		if g.sound(r.ID) {
+		if g.sound(r) {
 			n++
 		}
 	}
@@ -82,7 +83,7 @@ func (g *group) soundVoters(c *cluster.Config) (n int) {
 func (c *Cluster) judgeRemoval(r *replica) {
 	g := r.g
 	for _, config := range g.history[g.applied:] {
-		if isMember(&config, r.id) {
+		if isMember(&config, r) {
 			c.violate("partition %d: replica %d was deleted and is a member of its group", g.key.partition, r.id)
 		}
 	}
@@ -102,5 +103,26 @@ func (c *Cluster) judgeSoleVoter(r *replica) {
 	}
 	if g.quorumAlive() {
 		c.violate("partition %d: replica %d goes on alone although its group has a quorum", g.key.partition, r.id)
+	}
+}
+
+// judgeRemovedNode holds the removal of a node against I3.
+func (c *Cluster) judgeRemovedNode(n *node) {
+	for _, r := range n.replicas {
+		c.violate("%s was removed with replica %d of partition %d on it", n.name, r.id, r.g.key.partition)
+	}
+	if n.m == nil {
+		return
+	}
+	for _, g := range c.sortedGroups() {
+		for _, list := range [][]cluster.Replica{g.config().Voters, g.config().Outgoing, g.config().Learners} {
+			if g.key.clusterID == n.m.ClusterID && onNode(list, n.id) != nil {
+				c.violate("%s was removed and partition %d counts on it", n.name, g.key.partition)
+			}
+		}
+		m := c.newestMap(g)
+		if has := g.soundVoters(g.config()); m != nil && has < m.ReplicationFactor {
+			c.violate("%s was removed while partition %d has %d sound copies of %d", n.name, g.key.partition, has, m.ReplicationFactor)
+		}
 	}
 }

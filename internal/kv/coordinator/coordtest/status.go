@@ -54,7 +54,7 @@ func (r *replica) status() cluster.ReplicaStatus {
 		if g.quorumAlive() {
 			s.Progress = g.progress()
 		}
-	case isVoter(&s.Config, r.id):
+	case isVoter(&s.Config, r):
 		s.Role = cluster.RoleFollower
 	default:
 		s.Role = cluster.RoleLearner
@@ -73,7 +73,7 @@ func (g *group) progress() (out []cluster.Progress) {
 			}
 			seen[member.ID] = true
 			p := cluster.Progress{ID: member.ID}
-			if r := g.find(member.ID); r != nil {
+			if r := g.find(member); r != nil {
 				p.Match, p.Active = r.match, r.alive()
 				p.Snapshot = r.alive() && r.match+g.c.EntriesPerStep < g.last
 			}

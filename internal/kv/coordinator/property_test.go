@@ -1,0 +1,229 @@
+package coordinator_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/coordinator"
+	"github.com/ringkv/ringkv/internal/kv/coordinator/coordtest"
+	"github.com/ringkv/ringkv/internal/kv/ring"
+)
+
+// TestRandomChangesConverge changes size, zones and replication factor at random
+// while the coordinator dies between any two steps, and holds I3, I4, I5 and I7
+// against what is done after every pass (coordtest judges every call). -short
+// makes a tenth of the sequences.
+func TestRandomChangesConverge(t *testing.T) {
+	sequences := 1000
+	if testing.Short() {
+		sequences = 100
+	}
+	base := seed(t)
+	total := struct{ passes, crashes, events, counted, moves int }{}
+	for i := range sequences {
+		s := &sequence{seed: base, number: i, rnd: random(base, uint64(i))}
+		if !t.Run(fmt.Sprintf("%d", i), s.run) {
+			t.Fatalf("replay with -seed %d -run 'TestRandomChangesConverge/^%d$'", base, i)
+		}
+		if s.w == nil {
+			continue // not chosen by -run
+		}
+		total.passes += s.passes
+		total.crashes += s.w.crashes
+		total.events += s.events
+		total.counted += s.counted
+		total.moves += s.w.c.Created()
+	}
+	t.Logf("%d sequences: %d changes (%d of them held against the least movement), %d copies made, %d passes, %d crashes",
+		sequences, total.events, total.counted, total.moves, total.passes, total.crashes)
+}
+
+type sequence struct {
+	seed   uint64
+	number int
+	rnd    *rand.Rand
+	w      *world
+	zones  []string
+	faulty bool // calls get lost and late, and nodes stop for a while
+	story  []string
+
+	passes, events, counted int
+}
+
+func (s *sequence) run(t *testing.T) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the last of the story:\n%s", strings.Join(s.story[max(0, len(s.story)-150):], "\n"))
+		}
+	})
+	s.zones = []string{"a", "b", "c"}[:1+s.rnd.IntN(3)]
+	s.faulty = s.number%2 == 1
+	s.w = newWorld(t, coordinator.Spec{Partitions: 4 << s.rnd.IntN(3), VirtualNodes: 16, MaxConcurrentMoves: 1 + s.rnd.IntN(6)})
+	s.w.tell = func(format string, args ...any) { s.story = append(s.story, fmt.Sprintf(format, args...)) }
+	if s.faulty {
+		s.w.c.EntriesPerStep = 500 // a copy takes several passes
+		s.w.c.Faults = s.disturb
+	}
+	for range 3 + s.rnd.IntN(4) {
+		s.change()
+		s.live()
+	}
+	s.makeWhole()
+	s.w.settle(2000)
+	s.w.requireSettled()
+	s.rest()
+}
+
+// change asks for another size and another replication factor, sometimes for
+// what cannot be.
+func (s *sequence) change() {
+	s.events++
+	all := seats(7, s.zones...)
+	s.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	n := 1 + s.rnd.IntN(len(all))
+	rf := 1 + s.rnd.IntN(min(n, 4))
+	if s.rnd.IntN(10) == 0 {
+		rf = n + 1
+	}
+	s.w.spec.Paused = s.rnd.IntN(10) == 0
+	s.w.tell("= %d nodes %v, replication factor %d, paused %v", n, names(all[:n]), rf, s.w.spec.Paused)
+	s.w.want(rf, all[:n]...)
+}
+
+func names(list []coordinator.Seat) (out []string) {
+	for _, s := range list {
+		out = append(out, s.Name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// live lets the change go on for a while or to its end, under writes and
+// crashes.
+func (s *sequence) live() {
+	if !s.faulty && s.possible() && s.rnd.IntN(2) == 0 {
+		s.uninterrupted()
+		return
+	}
+	down := ""
+	for range s.rnd.IntN(60) {
+		s.pass()
+		if !s.faulty {
+			continue
+		}
+		switch list := s.w.spec.Seats; {
+		case down != "" && s.rnd.IntN(8) == 0:
+			s.w.tell("> %s is back", down)
+			s.w.c.Start(down)
+			down = ""
+		case down == "" && s.rnd.IntN(12) == 0 && len(list) > 0:
+			down = list[s.rnd.IntN(len(list))].Name
+			s.w.tell("> %s stops", down)
+			s.w.c.Stop(down)
+		}
+		if down != "" && slices.Contains(s.w.removed, down) {
+			down = ""
+		}
+	}
+	s.startAll()
+}
+
+func (s *sequence) startAll() {
+	for _, seat := range s.w.spec.Seats {
+		s.w.c.AddNode(seat.Name, seat.Zone)
+	}
+}
+
+func (s *sequence) possible() bool {
+	return !s.w.spec.Paused && s.w.spec.ReplicationFactor <= len(s.w.wantedSeats())
+}
+
+// uninterrupted follows a change to its end and holds it against I5.
+func (s *sequence) uninterrupted() {
+	settled := s.w.last.Converged
+	before := s.w.c.Placement(s.w.last.ClusterID)
+	made := s.w.c.Created()
+	for range 2000 {
+		if s.pass().Converged {
+			break
+		}
+	}
+	s.w.requireSettled()
+	if !settled || len(before) == 0 {
+		return
+	}
+	s.counted++
+	var members []ring.Member
+	record, err := s.w.store.Load(s.w.t.Context())
+	require.NoError(s.w.t, err)
+	for _, m := range record.Map.Members {
+		members = append(members, ring.Member{ID: m.Name, Zone: m.Zone})
+	}
+	least := ring.Moves(before, ring.Assign(ring.AssignInput{
+		Previous: before, Members: members, VirtualNodes: 16,
+		Partitions: s.w.spec.Partitions, ReplicationFactor: s.w.spec.ReplicationFactor,
+	}))
+	copies := s.w.c.Created() - made
+	require.LessOrEqual(s.w.t, copies, least+least/20, "I5: copies made; the least possible is %d", least)
+}
+
+func (s *sequence) pass() coordinator.Result {
+	s.passes++
+	if s.w.crashIn < 0 && s.rnd.IntN(4) == 0 {
+		s.w.crashIn, s.w.crashBefore = s.rnd.IntN(8), s.rnd.IntN(2) == 0
+	}
+	if s.rnd.IntN(3) == 0 {
+		s.w.c.Write(uint64(s.rnd.IntN(100)), 1000)
+	}
+	return s.w.pass()
+}
+
+// makeWhole ends the trouble with a wish that can be granted.
+func (s *sequence) makeWhole() {
+	s.w.c.Faults = nil
+	s.startAll()
+	n := 1 + s.rnd.IntN(5)
+	s.w.spec.Paused = false
+	s.w.want(1+s.rnd.IntN(min(n, 3)), seats(n, s.zones...)...)
+	s.w.tell("= at last %d nodes, replication factor %d", n, s.w.spec.ReplicationFactor)
+}
+
+// rest checks I9: once settled and balanced, nothing is done any more.
+func (s *sequence) rest() {
+	s.w.crashIn = -1
+	for range 700 { // leaders are balanced calmly: 5 s is 50 passes
+		r := s.w.pass()
+		require.True(s.w.t, r.Converged, "%v", r.Blocked)
+		if len(r.Done) == 0 && r.At.Sub(s.w.c.Now()) == 0 {
+			break
+		}
+	}
+	saves, made := s.w.store.Saves(), s.w.c.Created()
+	for range 5 {
+		r := s.w.pass()
+		for _, step := range r.Done {
+			require.True(s.w.t, step.Step.Balance, step.Step.String())
+		}
+	}
+	require.Equal(s.w.t, saves, s.w.store.Saves())
+	require.Equal(s.w.t, made, s.w.c.Created())
+}
+
+// disturb loses one call in ten, one way or another.
+func (s *sequence) disturb(seat, call string) coordtest.Fault {
+	if s.rnd.IntN(10) > 0 {
+		return coordtest.FaultNone
+	}
+	if call == "Status" {
+		return []coordtest.Fault{coordtest.FaultLost, coordtest.FaultSlow, coordtest.FaultSlow}[s.rnd.IntN(3)]
+	}
+	return coordtest.Fault(1 + s.rnd.IntN(4))
+}
+
+var _ cluster.Admin = crashAdmin{}
