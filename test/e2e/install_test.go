@@ -28,6 +28,8 @@ func installing() {
 		demo.ExpectShape(ctx)
 		Expect(demo.Current(ctx).Spec.Partitions).To(BeEquivalentTo(64), "the default")
 
+		Expect(demo.Current(ctx).Status.Selector).NotTo(BeEmpty(), "an autoscaler finds the pods by it")
+
 		framework.Say("SET and GET through the Service")
 		address, stop, err := env.PortForward(ctx, "service/"+demo.Name, 6379)
 		Expect(err).NotTo(HaveOccurred())

@@ -6,7 +6,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ringkv/ringkv/api/v1alpha1"
 	"github.com/ringkv/ringkv/test/e2e/framework"
@@ -80,6 +84,35 @@ func refusing() {
 			})
 		}
 	}, SpecTimeout(8*time.Minute))
+}
+
+// refusingLater comes after all scenarios that need a KVCluster without a wish that
+// stays refused: a volume's size can only grow, so this one cannot be taken back.
+func refusingLater() {
+	It("says why volumes cannot grow where their class does not allow it, and goes on", Label("refuse", "grow"), func(ctx SpecContext) {
+		demo := stage.Ready(ctx, partitions)
+		claims, err := demo.Claims(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		for _, claim := range claims {
+			class := &storagev1.StorageClass{}
+			Expect(env.Client.Get(ctx, client.ObjectKey{Name: *claim.Spec.StorageClassName}, class)).To(Succeed())
+			if class.AllowVolumeExpansion != nil && *class.AllowVolumeExpansion {
+				Skip("the default storage class of this Kubernetes allows volumes to grow")
+			}
+		}
+		ledger.UnderLoad(ctx, demo, "9 volumes that cannot grow", framework.Pause, func() {
+			Expect(demo.Change(ctx, func(s *v1alpha1.KVClusterSpec) { s.Storage.Size = resource.MustParse("2Gi") })).To(Succeed())
+			framework.Within(ctx, framework.Refusal, func(g Gomega) {
+				c, err := demo.Get(ctx)
+				g.Expect(err).NotTo(HaveOccurred())
+				degraded := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionDegraded)
+				g.Expect(degraded).NotTo(BeNil())
+				g.Expect(degraded.Status).To(Equal(metav1.ConditionTrue))
+				g.Expect(degraded.Message).To(ContainSubstring("class"), "the reason in words")
+			})
+			demo.WaitAvailable(ctx, framework.Refusal)
+		})
+	}, SpecTimeout(5*time.Minute))
 }
 
 // nodeIDs are those of the members, by pod.

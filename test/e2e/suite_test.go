@@ -81,6 +81,7 @@ var _ = Describe("A KVCluster under load", Ordered, ContinueOnFailure, func() {
 	refusing()
 	resting()
 	upgrading()
+	refusingLater()
 	deleting()
 })
 
