@@ -14,8 +14,8 @@
 // sectors, missing files): a replica that could have lost something is refused by
 // name, with segment and offset, and the others go on. There is one exception. The
 // last bytes that were synced before a crash can rot into something that looks like
-// a write that was under way; Recovery.Cut and Recovery.Proven tell whether that
-// is possible, and docs/log-format.md how small the window is.
+// a write that was under way; Recovery.Cut and Recovery.Clean tell whether that is
+// possible, and docs/log-format.md how small the window is.
 //
 // A failed write or fsync is final: Options.Fatal is called once, no Done runs
 // any more, and the process is expected to end. Trying again could succeed without

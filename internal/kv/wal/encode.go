@@ -34,7 +34,7 @@ func (w *writer) encode(q *queued) {
 	left := q.records()
 	if q.Meta != nil {
 		left--
-		w.state.meta = clone(q.Meta)
+		w.state.setMeta(clone(q.Meta))
 		w.state.metaSeq++
 		w.add(&Record{Type: TypeMeta, Last: left == 0, Partition: NodePartition, Sequence: w.state.metaSeq}, q.Meta)
 	}
@@ -116,9 +116,13 @@ func (w *writer) add(r *Record, payload []byte) {
 func (w *writer) checkpoint() {
 	h := w.header
 	h.firstSerial, h.checkpointCount = w.serial, 0
-	if w.state.meta != nil {
+	if w.state.meta != nil || w.state.metaStale != nil {
 		h.checkpointCount++
-		w.add(&Record{Type: TypeCheckpoint, Last: true, Partition: NodePartition, Sequence: w.state.metaSeq}, w.state.meta)
+		r := &Record{Type: TypeCheckpoint, Last: true, Partition: NodePartition, Sequence: w.state.metaSeq}
+		if stale := w.state.metaStale; stale != nil {
+			r.Kind, r.Term, r.Index = 1, stale.Segment, uint64(stale.Offset)
+		}
+		w.add(r, w.state.meta)
 	}
 	var payload []byte
 	for _, p := range w.state.partitions() {

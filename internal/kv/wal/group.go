@@ -314,6 +314,15 @@ func (g *Group) needed() (segment, offset uint32, ok bool) {
 	return at.segment, at.offset, at.segment != 0
 }
 
+// dropThrough forgets the entries up to an index that is not above the last one.
+func (g *Group) dropThrough(index uint64) {
+	if index < g.first {
+		return
+	}
+	term := g.term(index)
+	g.dropFirst(int(min(index+1, g.tailFirst)-g.first), int(max(index+1, g.tailFirst)-g.tailFirst), term)
+}
+
 // release forgets the entries in segments up to the given one, which is about to
 // be deleted.
 func (g *Group) release(segment uint32) {
@@ -336,13 +345,18 @@ func (g *Group) release(segment uint32) {
 	if n+inTail == 0 {
 		return
 	}
-	first := g.first + uint64(n+inTail)
-	term := g.term(first - 1)
+	g.dropFirst(n, inTail, g.term(g.first+uint64(n+inTail)-1))
+}
+
+// dropFirst forgets the first entries, filed and then in memory, of which the last
+// one has the given term.
+func (g *Group) dropFirst(filed, inTail int, term uint64) {
+	first := g.first + uint64(filed+inTail)
 	for len(g.terms) > 1 && g.terms[1].from < first {
 		g.terms = append(g.terms[:0], g.terms[1:]...)
 	}
 	g.terms[0] = termRun{first - 1, term}
-	g.filed.drop(n)
+	g.filed.drop(filed)
 	g.forget(g.tail.view()[:inTail])
 	g.tail.drop(inTail)
 	g.first = first

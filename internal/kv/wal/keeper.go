@@ -29,6 +29,7 @@ type keeper struct {
 	ballast bool // the ballast is in place
 	usage   atomic.Pointer[vfs.Usage]
 	stuck   bool // deleting failed; what else could be deleted stays
+	files   int  // prepared so far; the next one must not have the name of one that has no other yet
 }
 
 // preparedFile is a file that is all zeros, synced, and waits for its name.
@@ -40,11 +41,12 @@ type preparedFile struct {
 }
 
 const (
-	preparedName  = "next.tmp"
 	zeroChunk     = 1 << 20
 	spaceInterval = 5 * time.Second // how often the free space is looked at when nothing happens
 	fullRetry     = 200 * time.Millisecond
 )
+
+func preparedName(n int) string { return fmt.Sprintf("next-%d%s", n, temporarySuffix) }
 
 func newKeeper(l *Log) *keeper {
 	return &keeper{
@@ -79,7 +81,6 @@ func (k *keeper) next(quit <-chan struct{}) (*preparedFile, error) {
 	for {
 		select {
 		case p := <-k.prepared:
-			k.wakeUp()
 			return p, p.err
 		case <-quit:
 		}
@@ -138,7 +139,8 @@ func (k *keeper) stop() {
 
 // prepare makes the next segment's file. It returns nil if there is no room now.
 func (k *keeper) prepare() *preparedFile {
-	p := &preparedFile{name: path.Join(k.opts.Dir, preparedName), bytes: k.opts.SegmentBytes}
+	k.files++
+	p := &preparedFile{name: path.Join(k.opts.Dir, preparedName(k.files)), bytes: k.opts.SegmentBytes}
 	err := k.fill(p)
 	if err == nil {
 		return p

@@ -103,7 +103,7 @@ func (l *Log) create(w *writer) (*Recovery, error) {
 		return nil, fmt.Errorf("make a salt: %w", err)
 	}
 	l.salt = binary.LittleEndian.Uint64(salt[:])
-	name := path.Join(l.opts.Dir, preparedName)
+	name := path.Join(l.opts.Dir, preparedName(0))
 	f, err := l.opts.FS.Create(name)
 	if err != nil {
 		return nil, fmt.Errorf("create the log: %w", err)
@@ -116,7 +116,7 @@ func (l *Log) create(w *writer) (*Recovery, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Recovery{
-		NodeID: l.opts.NodeID, New: true, Proven: true,
+		NodeID: l.opts.NodeID, New: true, Clean: true,
 		Replicas: map[uint32]*Replica{}, Refused: map[uint32]Refusal{}, Tombstones: map[uint32]uint64{},
 	}, nil
 }

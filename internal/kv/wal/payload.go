@@ -29,8 +29,11 @@ import (
 //	      | snapshot: present u8, term u64, index u64, length u32,    |
 //	      |           payload of a snapshot record                    |
 //	      +-----------------------------------------------------------+
+//	      | refused: present u8, segment u64, offset u64, reason      |
+//	      +-----------------------------------------------------------+
 //
-// The checkpoint of NodePartition has the payload of meta.
+// The checkpoint of NodePartition has the payload of meta, and kind 1 if a newer
+// one was lost; term and index are then the segment and offset of the damage.
 
 func appendHardState(b []byte, h HardState) []byte {
 	b = binary.LittleEndian.AppendUint64(b, h.Vote)
@@ -75,14 +78,19 @@ func appendCheckpoint(b []byte, s *replicaState) []byte {
 	b = le.AppendUint32(b, uint32(len(s.create)))
 	b = append(b, s.create...)
 	b = append(b, present(s.snapshot != nil))
-	if s.snapshot == nil {
-		return b
+	if s.snapshot != nil {
+		b = le.AppendUint64(b, s.snapshot.Term)
+		b = le.AppendUint64(b, s.snapshot.Index)
+		at := len(b)
+		b = appendSnapshotRef(append(b, 0, 0, 0, 0), s.snapshot)
+		le.PutUint32(b[at:], uint32(len(b)-at-4))
 	}
-	b = le.AppendUint64(b, s.snapshot.Term)
-	b = le.AppendUint64(b, s.snapshot.Index)
-	at := len(b)
-	b = appendSnapshotRef(append(b, 0, 0, 0, 0), s.snapshot)
-	le.PutUint32(b[at:], uint32(len(b)-at-4))
+	b = append(b, present(s.refused != nil))
+	if s.refused != nil {
+		b = le.AppendUint64(b, s.refused.Segment)
+		b = le.AppendUint64(b, uint64(s.refused.Offset))
+		b = append(b, s.refused.Reason...)
+	}
 	return b
 }
 
@@ -102,6 +110,10 @@ func decodeCheckpoint(r *Record) (*replicaState, error) {
 		if s.snapshot, err = decodeSnapshotRef(&inner); err != nil {
 			return nil, err
 		}
+	}
+	if d.u8() != 0 {
+		s.refused = &Refusal{Replica: s.replica, Segment: d.u64(), Offset: int64(d.u64()), Reason: string(d.b)}
+		d.b = nil
 	}
 	return s, d.finish(r)
 }

@@ -19,14 +19,14 @@ type Recovery struct {
 	MetaStale *Refusal
 
 	// Cut is not nil if something after the last whole write was thrown away: a
-	// write that was under way, or (if it rotted and Proven is false) the last
-	// one that was synced.
+	// write that was under way or, if it rotted and the log was not closed in
+	// order, the last one that was synced.
 	Cut *Cut
-	// Proven: all that was ever synced is here or in Damage. It is false after a
-	// crash within Options.PromiseDelay of the last write; then the end of the
-	// log is what the disk says it is.
-	Proven bool
-	// Damage lists all places that could not be read, worst or not.
+	// Clean: the log was closed in order, so that all that was ever synced is
+	// here or in Damage.
+	Clean bool
+	// Damage lists all places that could not be read, whether or not something
+	// that matters was there.
 	Damage []Damage
 }
 

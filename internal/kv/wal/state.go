@@ -8,6 +8,8 @@ type state struct {
 	replicas map[uint32]*replicaState
 	meta     []byte // of the node; nil if never written
 	metaSeq  uint32 // sequence of NodePartition
+	// metaStale is set when a newer meta could have been lost.
+	metaStale *Refusal
 }
 
 // replicaState is what the log knows of a partition.
@@ -20,6 +22,9 @@ type replicaState struct {
 	last      uint64 // index of the last entry, or of the snapshot if that is newer
 	lastTerm  uint64
 	sequence  uint32 // of the partition's last record
+	// refused is set when something could have been lost. It stays with the
+	// replica, through restarts, until the replica is removed.
+	refused *Refusal
 }
 
 func newState() *state { return &state{replicas: map[uint32]*replicaState{}} }
@@ -59,6 +64,9 @@ func (r *replicaState) remove(smallestAllowed uint64) {
 
 // dropsEntries says whether a snapshot leaves no entry standing.
 func (r *replicaState) dropsEntries(s *SnapshotRef) bool { return s.Received || s.Index > r.last }
+
+// setMeta replaces the node's own state.
+func (s *state) setMeta(meta []byte) { s.meta, s.metaStale = meta, nil }
 
 func (r *replicaState) setSnapshot(s *SnapshotRef) {
 	if r.dropsEntries(s) {

@@ -128,9 +128,7 @@ func (w *writer) finish() error {
 			return err
 		}
 	}
-	if w.noted {
-		return nil
-	}
+	w.header.closed = true
 	return w.note()
 }
 
@@ -161,19 +159,21 @@ func (w *writer) write(q []queued) error {
 
 // flush writes the batch, syncs it if it wants that, and runs its Dones.
 func (w *writer) flush() error {
-	if len(w.buf) == 0 {
+	if len(w.batch) == 0 {
 		return nil
 	}
-	if _, err := w.seg.file.WriteAt(w.buf, w.end); err != nil {
-		return fmt.Errorf("write %d bytes at %s: %w", len(w.buf), w.place(w.end), err)
+	if len(w.buf) > 0 { // else: Writes of nothing, which wait for those before
+		if _, err := w.seg.file.WriteAt(w.buf, w.end); err != nil {
+			return fmt.Errorf("write %d bytes at %s: %w", len(w.buf), w.place(w.end), err)
+		}
+		w.end += int64(len(w.buf))
+		w.stats.batches.Add(1)
+		w.stats.bytes.Add(uint64(len(w.buf)))
+		w.stats.writes.Add(uint64(len(w.batch)))
+		w.noted = false
+		w.publish()
 	}
-	w.end += int64(len(w.buf))
-	w.stats.batches.Add(1)
-	w.stats.bytes.Add(uint64(len(w.buf)))
-	w.stats.writes.Add(uint64(len(w.batch)))
-	w.noted = false
-	w.publish()
-	if w.opts.Sync == Always && w.urgent || w.opts.Sync != Always && time.Since(w.lastSync) >= time.Duration(w.opts.Sync) {
+	if w.opts.Sync == Always && w.urgent && w.synced < w.end || w.opts.Sync != Always && time.Since(w.lastSync) >= time.Duration(w.opts.Sync) {
 		if err := w.sync(); err != nil {
 			return err
 		}
