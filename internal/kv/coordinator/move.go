@@ -43,7 +43,7 @@ type move struct {
 // way go on first; then new ones start, the most urgent first, as many as
 // MaxConcurrentMoves allows.
 func (p *planner) planMoves() {
-	assignment := p.assignment(p.activeMembers())
+	assignment := p.assignment()
 	var unknown []uint32
 	for i, g := range p.groups {
 		if g.config == nil {

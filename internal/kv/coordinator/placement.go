@@ -45,9 +45,9 @@ func (v *view) placement() [][]string {
 }
 
 // assignment returns where the copies should be, by partition.
-func (v *view) assignment(active []cluster.Member) ring.Assignment {
+func (v *view) assignment() ring.Assignment {
 	return ring.Assign(ring.AssignInput{
-		Previous: v.placement(), Members: ringMembers(active), VirtualNodes: v.m.VirtualNodes,
+		Previous: v.placement(), Members: ringMembers(v.active), VirtualNodes: v.m.VirtualNodes,
 		Partitions: v.m.Partitions, ReplicationFactor: v.m.ReplicationFactor,
 	})
 }

@@ -77,16 +77,7 @@ func (p *planner) converged() bool {
 }
 
 // copies is how many copies of each partition the ring asks for.
-func (p *planner) copies() int { return min(p.m.ReplicationFactor, len(p.activeMembers())) }
-
-func (p *planner) activeMembers() (out []cluster.Member) {
-	for _, member := range p.m.Members {
-		if member.State == cluster.MemberActive {
-			out = append(out, member)
-		}
-	}
-	return out
-}
+func (p *planner) copies() int { return min(p.m.ReplicationFactor, len(p.active)) }
 
 // publish hands the map to the nodes that have an older one. A node without a
 // cluster gets it only if it is a member: taking a map makes it one.

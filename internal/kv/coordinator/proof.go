@@ -152,7 +152,7 @@ var everyPartitionFull = predicate{"EveryPartitionFull", func(s subject) (string
 
 var enoughStay = predicate{"EnoughStay", func(s subject) (string, bool) {
 	stay := 0
-	for _, member := range s.activeMembers() {
+	for _, member := range s.active {
 		if s.seats[member.Name].Wanted && s.nodes[member.ID] != nil {
 			stay++
 		}

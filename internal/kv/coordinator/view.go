@@ -21,6 +21,7 @@ type view struct {
 	bySeat map[string]*node         // believed answers only
 	doubts map[string]doubt         // by seat: why its answer does not count
 	groups []*group                 // by partition; empty without a map
+	active []cluster.Member         // the members that the ring counts on
 }
 
 // node is a believed answer.
@@ -59,6 +60,11 @@ func newView(in Input) *view {
 	}
 	v.believe()
 	if v.m != nil {
+		for _, member := range v.m.Members {
+			if member.State == cluster.MemberActive {
+				v.active = append(v.active, member)
+			}
+		}
 		v.groups = make([]*group, v.m.Partitions)
 		for p := range v.groups {
 			v.groups[p] = v.newGroup(uint32(p))

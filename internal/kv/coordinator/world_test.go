@@ -71,6 +71,7 @@ func (w *world) restart() {
 	w.co = coordinator.New(coordinator.Config{
 		Store: crashStore{w}, Clock: w.c.Now, Sequential: true,
 		Dial:         func(s coordinator.Seat) cluster.Admin { return crashAdmin{w.c.Dial(s), w} },
+		Limits:       coordinator.Limits{LeaderCalm: time.Second, TransferPause: 2 * time.Second},
 		NewClusterID: func() string { ids++; return fmt.Sprintf("c%d-%d", w.crashes, ids) },
 	})
 	w.co.SetSpec(w.spec)

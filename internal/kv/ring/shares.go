@@ -64,27 +64,28 @@ func shares(r *Ring, low, high []int, partitions, rf int) []float64 {
 // pour divides total by weight within limits: it finds the level at which
 // clamp(level*weight, least, most) adds up to total.
 func pour(total float64, weights, least, most []float64) []float64 {
-	at := func(level float64) (out []float64, sum float64) {
-		out = make([]float64, len(weights))
-		for i, w := range weights {
-			out[i] = math.Min(math.Max(level*w, least[i]), most[i])
-			sum += out[i]
-		}
-		return out, sum
+	at := func(level float64, i int) float64 {
+		return math.Min(math.Max(level*weights[i], least[i]), most[i])
 	}
 	low, high := 0.0, 1.0
 	for i := range most {
 		high = math.Max(high, most[i]/weights[i])
 	}
-	for range 100 { // halves until the last bit
-		middle := (low + high) / 2
-		if _, sum := at(middle); sum < total {
+	for range 64 { // halves until the last bits
+		middle, sum := (low+high)/2, 0.0
+		for i := range weights {
+			sum += at(middle, i)
+		}
+		if sum < total {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	out, _ := at(high)
+	out := make([]float64, len(weights))
+	for i := range out {
+		out[i] = at(high, i)
+	}
 	return out
 }
 
