@@ -1,0 +1,98 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+)
+
+// serveSnapshot answers POST /peer/snapshot.
+func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		t.answerRefusal(w, r, "", refuse(http.StatusBadRequest, "%s wants POST", snapshotPath))
+		return
+	}
+	from, why := t.checkIntroduction(r.Header)
+	if why == nil && !t.begin() {
+		why = refuse(http.StatusServiceUnavailable, "this node is stopping")
+	}
+	if why != nil {
+		t.answerRefusal(w, r, from, why)
+		return
+	}
+	defer t.tasks.Done()
+	select {
+	case t.receiving <- struct{}{}:
+		defer func() { <-t.receiving }()
+	default:
+		http.Error(w, "this node receives as many snapshots as it may: try again later", http.StatusTooManyRequests)
+		return
+	}
+	if err := t.receiveSnapshot(w, r, from); err != nil {
+		t.snapshots.receiveFailed.Add(1)
+		t.config.Logger.Warn("snapshot not taken", "peer", from.Short(), "error", err)
+		status := http.StatusInternalServerError
+		if errors.Is(err, errMalformed) {
+			status = http.StatusBadRequest
+		}
+		http.Error(w, oneLine(err), status)
+		return
+	}
+	t.snapshots.received.Add(1)
+	w.WriteHeader(http.StatusOK)
+}
+
+func (t *Transport) receiveSnapshot(w http.ResponseWriter, r *http.Request, from cluster.NodeID) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(t.ctx, cancel)()
+	body := &pacedBody{t: t, ctx: ctx, r: r.Body, control: http.NewResponseController(w)}
+	defer context.AfterFunc(ctx, body.interrupt)()
+	stream, header, err := decodeSnapshotHeader(body)
+	if err != nil {
+		return fmt.Errorf("read the snapshot header: %w", err)
+	}
+	if err := t.config.Handler.Snapshot(ctx, from, header, stream); err != nil {
+		return err
+	}
+	// A handler that knows the size by itself may stop right before the end.
+	if n, err := stream.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		return fmt.Errorf("the snapshot was not read to a good end: %w", err)
+	}
+	return nil
+}
+
+// pacedBody gives a snapshot stream up when nothing arrives for too long, or when
+// ctx ends.
+type pacedBody struct {
+	t       *Transport
+	ctx     context.Context
+	r       io.Reader
+	control *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (b *pacedBody) Read(p []byte) (int, error) {
+	if err := b.control.SetReadDeadline(time.Now().Add(b.t.config.Timing.SnapshotStall)); err != nil {
+		return 0, err
+	}
+	if err := b.ctx.Err(); err != nil { // after the deadline was set, so that interrupt is not undone
+		return 0, err
+	}
+	n, err := b.r.Read(p)
+	b.t.snapshots.bytesReceived.Add(uint64(n))
+	if err != nil && b.ctx.Err() != nil {
+		err = b.ctx.Err()
+	}
+	return n, err
+}
+
+// interrupt ends a Read that is under way.
+func (b *pacedBody) interrupt() {
+	_ = b.control.SetReadDeadline(time.Now()) // fails only if the connection is gone
+}
