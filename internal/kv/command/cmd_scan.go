@@ -61,7 +61,7 @@ func scan(c *Context, args [][]byte, r *Reply) {
 	found := 0
 	keys := Reply{Buf: c.scratch[:0]}
 	next := c.Store.Scan(cursor&(1<<cursorBits-1), int(min(o.count, math.MaxInt32)), func(key []byte, it store.Item) bool {
-		if o.pattern != nil && !globMatch(o.pattern, key) || it.Expired(c.Now) || o.kind != nil && !is(o.kind, "STRING") {
+		if o.pattern != nil && !GlobMatch(o.pattern, key) || it.Expired(c.Now) || o.kind != nil && !is(o.kind, "STRING") {
 			return true
 		}
 		found++
@@ -88,7 +88,7 @@ func keys(c *Context, args [][]byte, r *Reply) {
 	found := 0
 	keys := Reply{Buf: c.scratch[:0]}
 	collect := func(key []byte, it store.Item) bool {
-		if !it.Expired(c.Now) && (all || globMatch(args[1], key)) {
+		if !it.Expired(c.Now) && (all || GlobMatch(args[1], key)) {
 			found++
 			keys.Bulk(key)
 		}

@@ -270,6 +270,6 @@ func TestGlobMatchesAsRedisDoes(t *testing.T) {
 		{`\`, `\`, true}, {"***a*b", "xxaxxb", true},
 		{strings.Repeat("a*", 40) + "b", strings.Repeat("a", 60), false},
 	} {
-		require.Equal(t, c.want, globMatch([]byte(c.pattern), []byte(c.s)), "%q %q", c.pattern, c.s)
+		require.Equal(t, c.want, GlobMatch([]byte(c.pattern), []byte(c.s)), "%q %q", c.pattern, c.s)
 	}
 }

@@ -1,10 +1,10 @@
 package command
 
-// globMatch is the pattern matching of KEYS and SCAN, ported from stringmatchlen in
+// GlobMatch is the pattern matching of KEYS and SCAN, ported from stringmatchlen in
 // Redis's util.c: *, ?, [set], [^set], [a-z] and \ to take a character literally.
 // Its oddities are kept: an unclosed set ends with the pattern, ranges compare
 // signed bytes, and nothing but the empty pattern matches the empty string.
-func globMatch(pattern, s []byte) bool {
+func GlobMatch(pattern, s []byte) bool {
 	skip := false
 	return glob(pattern, s, &skip, 0)
 }

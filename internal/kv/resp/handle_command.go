@@ -1,0 +1,248 @@
+package resp
+
+import (
+	"strings"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
+)
+
+var commandHelp = []string{
+	"(no subcommand)", "    Return details about all commands.",
+	"COUNT", "    Return the total number of commands in this server.",
+	"DOCS [<command-name> ...]", "    Return documentation details about multiple commands.",
+	"GETKEYS <full-command>", "    Return the keys from a full command.",
+	"INFO [<command-name> ...]", "    Return details about multiple commands.",
+	"LIST", "    Return a list of all commands in this server.",
+}
+
+// find returns the command of a name such as get or client|setname, or nil.
+func find(name []byte) *command.Spec {
+	container, sub, isSub := strings.Cut(string(name), "|")
+	spec := command.Lookup([]byte(container))
+	if spec == nil || spec.Flags&command.Internal != 0 {
+		return nil
+	}
+	if isSub {
+		return spec.Subcommand([]byte(sub))
+	}
+	return spec
+}
+
+// COMMAND
+func commandInfoAll(_ *conn, _ [][]byte, r *command.Reply) {
+	all := command.All()
+	r.Array(len(all))
+	for _, s := range all {
+		describeCommand(s, r)
+	}
+}
+
+// COMMAND INFO [command-name ...]
+func commandInfo(c *conn, args [][]byte, r *command.Reply) {
+	if len(args) == 2 {
+		commandInfoAll(c, args, r)
+		return
+	}
+	r.Array(len(args) - 2)
+	for _, name := range args[2:] {
+		if s := find(name); s != nil {
+			describeCommand(s, r)
+		} else {
+			r.NullArray()
+		}
+	}
+}
+
+// describeCommand gives the ten elements of COMMAND INFO.
+func describeCommand(s *command.Spec, r *command.Reply) {
+	r.Array(10)
+	r.BulkString(s.FullName)
+	r.Int(int64(s.Arity))
+	set := func(words []string) {
+		r.Set(len(words))
+		for _, w := range words {
+			r.Simple(w)
+		}
+	}
+	set(s.Flags.Names())
+	r.Int(int64(s.FirstKey))
+	r.Int(int64(s.LastKey))
+	r.Int(int64(s.KeyStep))
+	set(categories(s))
+	r.Array(len(s.Tips))
+	for _, t := range s.Tips {
+		r.BulkString(t)
+	}
+	keySpecs(s, r)
+	r.Array(len(s.Subcommands))
+	for _, sub := range s.Subcommands {
+		describeCommand(sub, r)
+	}
+}
+
+// categories are the access control categories.
+func categories(s *command.Spec) []string {
+	var out []string
+	switch s.Group {
+	case "string":
+		out = append(out, "@string")
+	case "generic":
+		out = append(out, "@keyspace")
+	case "connection":
+		out = append(out, "@connection")
+	}
+	for _, c := range []struct {
+		flag command.Flags
+		name []string
+	}{
+		{command.Write, []string{"@write"}},
+		{command.ReadOnly, []string{"@read"}},
+		{command.Admin, []string{"@admin", "@dangerous"}},
+	} {
+		if s.Flags&c.flag != 0 {
+			out = append(out, c.name...)
+		}
+	}
+	if s.Flags&command.Fast != 0 {
+		return append(out, "@fast")
+	}
+	return append(out, "@slow")
+}
+
+// keySpecs describes where the keys are, in the form of Redis 7.
+func keySpecs(s *command.Spec, r *command.Reply) {
+	if s.FirstKey == 0 {
+		r.Array(0)
+		return
+	}
+	access := []string{"RO", "access"}
+	if s.IsWrite() {
+		access = []string{"RW", "update"}
+	}
+	last := s.LastKey
+	if last > 0 {
+		last -= s.FirstKey // relative to the first key
+	}
+	r.Array(1)
+	r.Map(3)
+	r.BulkString("flags")
+	r.Set(len(access))
+	for _, a := range access {
+		r.Simple(a)
+	}
+	r.BulkString("begin_search")
+	r.Map(2)
+	r.BulkString("type")
+	r.BulkString("index")
+	r.BulkString("spec")
+	r.Map(1)
+	r.BulkString("index")
+	r.Int(int64(s.FirstKey))
+	r.BulkString("find_keys")
+	r.Map(2)
+	r.BulkString("type")
+	r.BulkString("range")
+	r.BulkString("spec")
+	r.Map(3)
+	r.BulkString("lastkey")
+	r.Int(int64(last))
+	r.BulkString("keystep")
+	r.Int(int64(s.KeyStep))
+	r.BulkString("limit")
+	r.Int(0)
+}
+
+// COMMAND LIST [FILTERBY PATTERN pattern | ACLCAT category | MODULE name]
+func commandList(_ *conn, args [][]byte, r *command.Reply) {
+	keep := func(*command.Spec) bool { return true }
+	switch {
+	case len(args) == 2:
+	case len(args) == 5 && is(args[2], "FILTERBY") && is(args[3], "PATTERN"):
+		keep = func(s *command.Spec) bool { return command.GlobMatch(args[4], []byte(s.FullName)) }
+	case len(args) == 5 && is(args[2], "FILTERBY") && is(args[3], "ACLCAT"):
+		keep = func(s *command.Spec) bool {
+			for _, c := range categories(s) {
+				if strings.EqualFold(c[1:], string(args[4])) {
+					return true
+				}
+			}
+			return false
+		}
+	case len(args) == 5 && is(args[2], "FILTERBY") && is(args[3], "MODULE"):
+		keep = func(*command.Spec) bool { return false }
+	default:
+		syntax(r)
+		return
+	}
+	var names []string
+	for id := range command.Specs() {
+		if s := command.ByID(id); s.Flags&command.Internal == 0 && keep(s) {
+			names = append(names, s.FullName)
+		}
+	}
+	r.Array(len(names))
+	for _, n := range names {
+		r.BulkString(n)
+	}
+}
+
+// COMMAND DOCS [command-name ...]
+func commandDocs(_ *conn, args [][]byte, r *command.Reply) {
+	specs := command.All()
+	if len(args) > 2 {
+		specs = nil
+		for _, name := range args[2:] {
+			if s := find(name); s != nil {
+				specs = append(specs, s)
+			}
+		}
+	}
+	docs(specs, r)
+}
+
+func docs(specs []*command.Spec, r *command.Reply) {
+	r.Map(len(specs))
+	for _, s := range specs {
+		r.BulkString(s.FullName)
+		fields := 3
+		if len(s.Subcommands) > 0 {
+			fields++
+		}
+		r.Map(fields)
+		for _, f := range [][2]string{{"summary", s.Summary}, {"since", s.Since}, {"group", s.Group}} {
+			r.BulkString(f[0])
+			r.BulkString(f[1])
+		}
+		if len(s.Subcommands) > 0 {
+			r.BulkString("subcommands")
+			docs(s.Subcommands, r)
+		}
+	}
+}
+
+// COMMAND GETKEYS command [arg ...]
+func commandGetKeys(_ *conn, args [][]byte, r *command.Reply) {
+	full := args[2:]
+	spec := command.Lookup(full[0])
+	if spec != nil && len(spec.Subcommands) > 0 && len(full) > 1 {
+		spec = spec.Subcommand(full[1])
+	}
+	switch {
+	case spec == nil || spec.Flags&command.Internal != 0:
+		r.Error("ERR Invalid command specified")
+	case spec.FirstKey == 0:
+		r.Error("ERR The command has no key arguments")
+	case !spec.ArityOK(len(full)):
+		r.Error("ERR Invalid number of arguments specified for command")
+	default:
+		var keys [][]byte
+		first, last, step := spec.KeyRange(len(full))
+		for i := first; i <= last; i += step {
+			keys = append(keys, full[i])
+		}
+		r.Array(len(keys))
+		for _, k := range keys {
+			r.Bulk(k)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package resp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
+)
+
+// handler answers a command of Connection scope, whose arity has been checked.
+type handler func(c *conn, args [][]byte, r *command.Reply)
+
+// handlers are all of them, by full name.
+var handlers = map[string]handler{
+	"ping":      ping,
+	"echo":      func(_ *conn, args [][]byte, r *command.Reply) { r.Bulk(args[1]) },
+	"quit":      quit,
+	"reset":     reset,
+	"hello":     hello,
+	"auth":      auth,
+	"select":    selectDB,
+	"readonly":  func(c *conn, _ [][]byte, r *command.Reply) { c.readAny = true; r.OK() },
+	"readwrite": func(c *conn, _ [][]byte, r *command.Reply) { c.readAny = false; r.OK() },
+	"time":      timeNow,
+	"role":      role,
+
+	"client|id":       func(c *conn, _ [][]byte, r *command.Reply) { r.Int(int64(c.id)) },
+	"client|setname":  clientSetName,
+	"client|getname":  clientGetName,
+	"client|setinfo":  clientSetInfo,
+	"client|info":     clientInfo,
+	"client|list":     clientList,
+	"client|kill":     clientKill,
+	"client|no-evict": clientNoEvict,
+	"client|no-touch": clientNoTouch,
+	"client|reply":    clientReply,
+	"client|help":     help(clientHelp),
+
+	"command":         commandInfoAll,
+	"command|count":   func(_ *conn, _ [][]byte, r *command.Reply) { r.Int(int64(len(command.All()))) },
+	"command|info":    commandInfo,
+	"command|list":    commandList,
+	"command|docs":    commandDocs,
+	"command|getkeys": commandGetKeys,
+	"command|help":    help(commandHelp),
+
+	"config|get":       configGet,
+	"config|set":       configSet,
+	"config|resetstat": func(c *conn, _ [][]byte, r *command.Reply) { c.server.stats.reset(); r.OK() },
+	"config|help":      help(configHelp),
+
+	"info": info,
+}
+
+// syntax is the error for options that make no sense.
+func syntax(r *command.Reply) { r.Error(command.ErrSyntax) }
+
+// is compares an option with a word in upper case.
+func is(arg []byte, word string) bool {
+	return len(arg) == len(word) && strings.EqualFold(string(arg), word)
+}
+
+// PING [message]
+func ping(_ *conn, args [][]byte, r *command.Reply) {
+	switch len(args) {
+	case 1:
+		r.Simple("PONG")
+	case 2:
+		r.Bulk(args[1])
+	default:
+		r.Error("ERR wrong number of arguments for 'ping' command")
+	}
+}
+
+// QUIT
+func quit(c *conn, _ [][]byte, r *command.Reply) {
+	c.closing = true
+	r.OK()
+}
+
+// RESET
+func reset(c *conn, _ [][]byte, r *command.Reply) {
+	c.readAny, c.replyOff, c.skip, c.skipNext = false, false, false, false
+	c.setProto(2, r)
+	c.mu.Lock()
+	c.about.name, c.about.noEvict, c.about.noTouch = "", false, false
+	c.mu.Unlock()
+	r.Simple("RESET")
+}
+
+func (c *conn) setProto(version uint8, r *command.Reply) {
+	c.proto, r.Proto = version, version
+	c.mu.Lock()
+	c.about.proto = version
+	c.mu.Unlock()
+}
+
+// HELLO [protover [AUTH username password] [SETNAME clientname]]
+func hello(c *conn, args [][]byte, r *command.Reply) {
+	version := c.proto
+	if len(args) >= 2 {
+		switch v, err := strconv.ParseInt(string(args[1]), 10, 64); {
+		case err != nil:
+			r.Error("ERR Protocol version is not an integer or out of range")
+			return
+		case v < 2 || v > 3:
+			r.Error("NOPROTO unsupported protocol version")
+			return
+		default:
+			version = uint8(v)
+		}
+	}
+	var user, name []byte
+	for i := 2; i < len(args); i++ {
+		more := len(args) - 1 - i
+		switch {
+		case is(args[i], "AUTH") && more >= 2:
+			user = args[i+1]
+			i += 2
+		case is(args[i], "SETNAME") && more >= 1:
+			if !validName(args[i+1]) {
+				r.Error(errClientName)
+				return
+			}
+			name = args[i+1]
+			i++
+		default:
+			r.Error("ERR Syntax error in HELLO option '" + string(args[i]) + "'")
+			return
+		}
+	}
+	if user != nil && !authenticate(user, r) {
+		return
+	}
+	if name != nil {
+		c.setName(name)
+	}
+	c.setProto(version, r)
+	r.Map(7)
+	r.BulkString("server")
+	r.BulkString("redis")
+	r.BulkString("version")
+	r.BulkString(RedisVersion)
+	r.BulkString("proto")
+	r.Int(int64(version))
+	r.BulkString("id")
+	r.Int(int64(c.id))
+	r.BulkString("mode")
+	r.BulkString("standalone")
+	r.BulkString("role")
+	r.BulkString("master")
+	r.BulkString("modules")
+	r.Array(0)
+}
+
+// AUTH [username] password. There is one user, default, and it has no password, so
+// as in Redis any password will do for it.
+func auth(_ *conn, args [][]byte, r *command.Reply) {
+	switch {
+	case len(args) > 3:
+		syntax(r)
+	case len(args) == 2:
+		r.Error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+	case authenticate(args[1], r):
+		r.OK()
+	}
+}
+
+func authenticate(user []byte, r *command.Reply) bool {
+	if string(user) != "default" {
+		r.Error("WRONGPASS invalid username-password pair or user is disabled.")
+		return false
+	}
+	return true
+}
+
+// SELECT index
+func selectDB(_ *conn, args [][]byte, r *command.Reply) {
+	switch n, err := strconv.ParseInt(string(args[1]), 10, 32); {
+	case err != nil:
+		r.Error(command.ErrNotInteger)
+	case n != 0:
+		r.Error("ERR DB index is out of range")
+	default:
+		r.OK()
+	}
+}
+
+// TIME
+func timeNow(_ *conn, _ [][]byte, r *command.Reply) {
+	now := time.Now().UnixMicro()
+	r.Array(2)
+	r.BulkString(strconv.FormatInt(now/1e6, 10))
+	r.BulkString(strconv.FormatInt(now%1e6, 10))
+}
+
+// ROLE. Every node takes writes, so to clients each is a master.
+func role(_ *conn, _ [][]byte, r *command.Reply) {
+	r.Array(3)
+	r.BulkString("master")
+	r.Int(0)
+	r.Array(0)
+}
+
+// help answers the HELP subcommand of a container.
+func help(lines []string) handler {
+	return func(_ *conn, args [][]byte, r *command.Reply) {
+		r.Array(len(lines) + 3)
+		r.Simple(fmt.Sprintf("%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", strings.ToUpper(string(args[0]))))
+		for _, l := range lines {
+			r.Simple(l)
+		}
+		r.Simple("HELP")
+		r.Simple("    Print this help.")
+	}
+}
