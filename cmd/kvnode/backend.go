@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/node"
+	"github.com/ringkv/ringkv/internal/kv/resp"
+)
+
+// backend shows a node to the Redis server.
+type backend struct{ *node.Node }
+
+var _ resp.Backend = backend{}
+
+// Info implements resp.Backend.
+func (b backend) Info() []resp.InfoSection {
+	s, err := b.Status(context.Background())
+	if err != nil {
+		return nil
+	}
+	count := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	var leaders, keys uint64
+	for _, r := range s.Replicas {
+		if r.Role == cluster.RoleLeader {
+			leaders++
+			keys += r.Keys
+		}
+	}
+	return []resp.InfoSection{
+		{Name: "Memory", Fields: []resp.InfoField{
+			{Name: "used_memory", Value: count(s.MemoryUsed)},
+			{Name: "maxmemory", Value: count(s.MemoryLimit)},
+			{Name: "maxmemory_policy", Value: "noeviction"},
+		}},
+		{Name: "Persistence", Fields: []resp.InfoField{
+			{Name: "loading", Value: "0"},
+			{Name: "log_bytes", Value: count(s.LogBytes)},
+			{Name: "disk_free_bytes", Value: count(s.DiskFree)},
+		}},
+		{Name: "Ringkv", Fields: []resp.InfoField{
+			{Name: "ringkv_version", Value: s.Version},
+			{Name: "node_id", Value: string(s.Node)},
+			{Name: "node_name", Value: s.Name},
+			{Name: "cluster_id", Value: s.ClusterID},
+			{Name: "map_epoch", Value: count(s.Epoch)},
+			{Name: "map_revision", Value: count(s.Revision)},
+			{Name: "replicas", Value: strconv.Itoa(len(s.Replicas))},
+			{Name: "leaders", Value: count(leaders)},
+		}},
+		{Name: "Keyspace", Fields: []resp.InfoField{
+			// Of the partitions that this node leads; DBSIZE counts the cluster's.
+			{Name: "db0", Value: "keys=" + count(keys) + ",expires=0,avg_ttl=0"},
+		}},
+	}
+}
+
+// Settings implements resp.Backend.
+func (b backend) Settings() []resp.Setting {
+	settings, limit := b.ClusterSettings(), b.MemoryLimit()
+	fsync := "always"
+	if settings.Sync == cluster.SyncInterval {
+		fsync = "everysec"
+	}
+	return []resp.Setting{
+		{Name: "appendonly", Value: "yes"},
+		{Name: "appendfsync", Value: fsync},
+		{Name: "maxmemory", Value: strconv.FormatUint(limit, 10)},
+		{Name: "maxmemory-policy", Value: "noeviction"},
+		{Name: "save", Value: ""},
+	}
+}

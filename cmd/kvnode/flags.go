@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// flags are what a node is told at its start; everything that may change while it
+// runs comes with the cluster map.
+type flags struct {
+	dir, name, zone     string
+	bind, advertiseHost string
+	respPort, peerPort  int
+	metricsPort         int
+	memoryLimit         int64
+	drainTimeout        time.Duration
+	logFormat, logLevel string
+}
+
+func (f *flags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.dir, "dir", "", "directory of this node's data; an empty one becomes a new node (required)")
+	s.StringVar(&f.name, "name", "", "name of the node's place: the pod's name (default: the host's name)")
+	s.StringVar(&f.zone, "zone", "", "failure zone, for spreading replicas")
+	s.StringVar(&f.bind, "bind", "0.0.0.0", "address to listen on")
+	s.StringVar(&f.advertiseHost, "advertise-host", "", "host under which peers and clients reach this node (default: the bind address)")
+	s.IntVar(&f.respPort, "resp-port", 6379, "port for Redis clients; any node serves any key")
+	s.IntVar(&f.peerPort, "peer-port", 7000, "port for peers and the coordinator")
+	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
+	s.Int64Var(&f.memoryLimit, "memory-limit", 0, "most bytes that data may take; 0 takes three quarters of the container's limit, -1 means none")
+	s.DurationVar(&f.drainTimeout, "drain-timeout", 20*time.Second, "longest time that a graceful stop waits for leaders to leave and clients to finish")
+	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	s.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+// fromEnvironment sets the flags that were not given from RINGKV_<NAME>.
+func fromEnvironment(s *pflag.FlagSet) error {
+	var err error
+	s.VisitAll(func(f *pflag.Flag) {
+		name := "RINGKV_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok && !f.Changed && err == nil {
+			if e := s.Set(f.Name, v); e != nil {
+				err = fmt.Errorf("%s=%q in the environment: %w", name, v, e)
+			}
+		}
+	})
+	return err
+}
+
+// check fills defaults in and refuses what cannot work.
+func (f *flags) check() error {
+	if f.dir == "" {
+		return errors.New("--dir is required: the directory that holds this node's data")
+	}
+	if f.name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("--name was not given and the host has no name: %w", err)
+		}
+		f.name = host
+	}
+	if f.advertiseHost == "" {
+		f.advertiseHost = f.bind
+	}
+	if f.logFormat != "text" && f.logFormat != "json" {
+		return fmt.Errorf("--log-format is %q: use text or json", f.logFormat)
+	}
+	if _, err := f.level(); err != nil {
+		return err
+	}
+	for name, port := range map[string]int{"resp": f.respPort, "peer": f.peerPort, "metrics": f.metricsPort} {
+		if port < 0 || port > math.MaxUint16 {
+			return fmt.Errorf("--%s-port is %d: use a number from 0 to 65535 (0 takes any free port)", name, port)
+		}
+	}
+	return nil
+}
+
+func (f *flags) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return l, fmt.Errorf("--log-level is %q: use debug, info, warn or error", f.logLevel)
+	}
+	return l, nil
+}
+
+func (f *flags) logger() *slog.Logger {
+	level, _ := f.level() // checked
+	o := &slog.HandlerOptions{Level: level}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// listeners are the open ports.
+type listeners struct{ resp, peer, metrics net.Listener }
+
+func (l *listeners) close() {
+	for _, x := range []net.Listener{l.resp, l.peer, l.metrics} {
+		if x != nil {
+			_ = x.Close() // usually closed by its server already
+		}
+	}
+}
+
+func (f *flags) listen() (*listeners, error) {
+	l := &listeners{}
+	for _, x := range []struct {
+		to   *net.Listener
+		port int
+		name string
+	}{{&l.resp, f.respPort, "resp"}, {&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
+		var err error
+		if *x.to, err = net.Listen("tcp", net.JoinHostPort(f.bind, strconv.Itoa(x.port))); err != nil {
+			l.close()
+			return nil, fmt.Errorf("open the %s port: %w", x.name, err)
+		}
+	}
+	return l, nil
+}
+
+// advertised returns the address under which others reach a listener.
+func (f *flags) advertised(l net.Listener) string {
+	return net.JoinHostPort(f.advertiseHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// memory returns the most bytes that data may take, and makes the garbage
+// collector aim at what the container allows.
+func (f *flags) memory() (uint64, error) {
+	container, err := containerMemory()
+	if err != nil {
+		return 0, fmt.Errorf("read the container's memory limit: %w", err)
+	}
+	if container > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(container / 10 * 9))
+	}
+	switch {
+	case f.memoryLimit > 0:
+		return uint64(f.memoryLimit), nil
+	case f.memoryLimit < 0:
+		return 0, nil
+	default:
+		return container / 4 * 3, nil
+	}
+}
+
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

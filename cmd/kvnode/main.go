@@ -1,0 +1,134 @@
+// Command kvnode is one node of a ringkv cluster: it keeps its share of the data in
+// memory and in a write-ahead log on one volume, and serves Redis clients, its
+// peers and the coordinator.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringkv/ringkv/internal/kv/node"
+	"github.com/ringkv/ringkv/internal/kv/resp"
+	"github.com/ringkv/ringkv/internal/kv/rpc"
+	"github.com/ringkv/ringkv/internal/kv/vfs"
+)
+
+func main() {
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "kvnode:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:           "kvnode",
+		Short:         "Run one node of a ringkv cluster",
+		Long:          "Run one node of a ringkv cluster.\n\nEvery flag can also be given as RINGKV_<NAME> in the environment, with dashes as underscores.",
+		Version:       buildVersion(),
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := f.check(); err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return run(ctx, &f)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+// run serves until ctx ends, then stops gracefully: leaders leave first, so that
+// clients see no more than a hand-over.
+func run(ctx context.Context, f *flags) error {
+	logger := f.logger()
+	listeners, err := f.listen()
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	limit, err := f.memory()
+	if err != nil {
+		return err
+	}
+	fatal := make(chan error, 1)
+	n, err := node.Open(node.Options{
+		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,
+		PeerAddress: f.advertised(listeners.peer), RESPAddress: f.advertised(listeners.resp),
+		MemoryLimit: limit, Logger: logger, Version: buildVersion(),
+		Fatal: func(err error) {
+			// The log cannot be trusted any more: nothing may be acknowledged from
+			// here on, so the process ends without another step.
+			logger.Error("the log failed: the process ends", "error", err)
+			os.Exit(2)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	logger.Info("node started", "node", n.ID(), "name", f.name, "version", buildVersion(), "dir", f.dir,
+		"resp", listeners.resp.Addr(), "peer", listeners.peer.Addr(), "memoryLimit", limit)
+
+	mux := http.NewServeMux()
+	mux.Handle("/peer/", n.Transport().Handler())
+	mux.Handle("/admin/", rpc.NewHandler(n))
+	redis := resp.New(resp.Options{Backend: backend{n}, Logger: logger, Version: buildVersion()})
+	peer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	metrics := &http.Server{Handler: rpc.NewHealthHandler(n, metricsHandler(n, redis)), ReadHeaderTimeout: 5 * time.Second}
+	serve := func(what string, err error) {
+		if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			fatal <- fmt.Errorf("serve %s: %w", what, err)
+		}
+	}
+	go func() { serve("peers", peer.Serve(listeners.peer)) }()
+	go func() { serve("metrics", metrics.Serve(listeners.metrics)) }()
+	go func() { serve("redis clients", redis.Serve(listeners.resp)) }()
+
+	select {
+	case err = <-fatal:
+	case <-ctx.Done():
+		stopGracefully(n, redis, logger, f.drainTimeout)
+	}
+	closeCtx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return errors.Join(err, n.Close(), shutdown(closeCtx, metrics), shutdown(closeCtx, peer))
+}
+
+// stopGracefully hands all leaderships over and lets clients finish.
+func stopGracefully(n *node.Node, redis *resp.Server, logger *slog.Logger, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	logger.Info("stopping: leaders leave first")
+	if err := n.Drain(ctx); err != nil {
+		logger.Warn("stopping although this node still leads partitions", "error", err)
+	}
+	if err := redis.Shutdown(ctx); err != nil {
+		logger.Warn("client connections were cut", "error", err)
+	}
+	logger.Info("stopped")
+}
+
+func shutdown(ctx context.Context, s *http.Server) error {
+	if err := s.Shutdown(ctx); err != nil {
+		return s.Close()
+	}
+	return nil
+}

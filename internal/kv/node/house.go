@@ -1,0 +1,130 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+)
+
+// memory counts what the data of a node takes.
+type memory struct {
+	limit uint64 // bytes; 0 means none
+	used  atomic.Uint64
+}
+
+func (m *memory) full() bool { return m.limit > 0 && m.used.Load() >= m.limit }
+
+const (
+	houseInterval  = 100 * time.Millisecond
+	gossipInterval = 5 * time.Second
+)
+
+// keepHouse does what has no other occasion: calls whose deadline has passed,
+// memory, log space, and repeating to peers who leads, should news have got lost.
+func (n *Node) keepHouse() {
+	ticker := time.NewTicker(houseInterval)
+	defer ticker.Stop()
+	lastGossip := time.Now()
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-ticker.C:
+		}
+		for _, f := range n.forwards.expired(n.clock.Monotonic()) {
+			n.forwardLost(f)
+		}
+		n.countMemory()
+		n.freeLog()
+		if time.Since(lastGossip) > gossipInterval+rand.N(gossipInterval) {
+			lastGossip = time.Now()
+			if v := n.view.Load(); v != nil {
+				for _, m := range v.m.Members {
+					if m.ID != n.id {
+						n.Connected(m.ID)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (n *Node) countMemory() {
+	var used uint64
+	for _, r := range n.allReplicas() {
+		st := r.Store()
+		st.RLock()
+		used += uint64(st.MemoryBytes())
+		st.RUnlock()
+	}
+	n.memory.used.Store(used)
+}
+
+// freeLog compacts the partition that holds the oldest log segment back, once the
+// log has grown past what the partitions' own limits explain.
+func (n *Node) freeLog() {
+	v := n.view.Load()
+	if v == nil {
+		return
+	}
+	p, retained, ok := n.log.Holding()
+	if !ok || retained < 4*v.m.Settings.CompactionBytes {
+		return
+	}
+	if r := n.replica(p); r != nil {
+		s := n.shardOf(p)
+		s.post(event{r: r, fn: r.Compact})
+	}
+}
+
+// beat notes that a shard's loop is alive.
+func (n *Node) beat(s *shard) {
+	if s == n.shards[0] {
+		n.beats.Store(n.clock.Monotonic())
+	}
+	if n.draining.Load() {
+		for _, r := range s.replicas {
+			if r.HandOver(func(cluster.NodeID) bool { return false }) {
+				s.touch(r)
+			}
+		}
+	}
+}
+
+// Healthy tells whether the event loops run.
+func (n *Node) Healthy() bool {
+	const stalled = 10 * time.Second
+	return n.clock.Monotonic()-n.beats.Load() < stalled.Nanoseconds()
+}
+
+// Ready tells whether the node can serve every key, and if not, why.
+func (n *Node) Ready() (bool, string) {
+	v := n.view.Load()
+	switch {
+	case v == nil:
+		return false, "waiting to be taken into a cluster"
+	case n.draining.Load():
+		return false, "stopping: leaderships are handed over"
+	case v.routing.missing() > 0:
+		return false, fmt.Sprintf("%d partitions have no known leader", v.routing.missing())
+	}
+	return true, ""
+}
+
+// context returns a context that ends when the node stops.
+func (n *Node) context() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, func() {})
+	go func() {
+		select {
+		case <-n.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { stop(); cancel() }
+}

@@ -1,0 +1,363 @@
+// Package node is everything that one kvnode process does: it owns the volume, the
+// log and all replicas on it, routes every command to the leader of its
+// partition, and tells the coordinator what it sees. It decides nothing about
+// placement, and needs no coordinator to serve, to elect leaders or to restart.
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/replica"
+	"github.com/ringkv/ringkv/internal/kv/transport"
+	"github.com/ringkv/ringkv/internal/kv/vfs"
+	"github.com/ringkv/ringkv/internal/kv/wal"
+)
+
+// Folders below a node's directory.
+const (
+	logDir      = "log"
+	snapshotDir = "snapshots"
+)
+
+// Options make a Node.
+type Options struct {
+	FS  vfs.FS
+	Dir string
+	// Name is the seat: the pod name, or n1 in a local cluster.
+	Name string
+	Zone string
+	// Addresses as host:port, as others reach this node.
+	PeerAddress, RESPAddress, ClusterAddress, HTTPAddress string
+	// MemoryLimit is the most bytes that data may take; 0 means no limit.
+	MemoryLimit uint64
+	// CallTimeout is how long a command may wait for a leader and a quorum.
+	CallTimeout time.Duration
+	Timing      replica.Timing
+	Logger      *slog.Logger
+	Version     string
+	// Fatal is called once when the log cannot be written any more. It must end
+	// the process.
+	Fatal func(error)
+}
+
+// Node is one member of a cluster, or one that waits to be taken in.
+type Node struct {
+	opts        Options
+	fs          vfs.FS
+	dir         string
+	id          cluster.NodeID
+	logger      *slog.Logger
+	clock       clock
+	timing      replica.Timing
+	callTimeout time.Duration
+	started     time.Time
+
+	lock      io.Closer
+	log       *wal.Log
+	transport *transport.Transport
+	shards    []*shard
+	view      atomic.Pointer[view]
+	memory    memory
+	forwards  forwards
+
+	mapMu      sync.Mutex // held while a map is taken over
+	membership membership // guarded by mapMu
+
+	replicasMu sync.RWMutex
+	replicas   map[uint32]*replica.Replica // guarded by replicasMu
+	tombstones map[uint32]uint64           // smallest allowed replica ID; guarded by replicasMu
+
+	draining atomic.Bool
+	beats    atomic.Int64 // monotonic time of the last tick of shard 0
+	problems []string     // found at the start; not changed later
+
+	stopping chan struct{} // closed when Close begins
+	stopped  chan struct{} // closed when the shards have ended
+	closing  sync.Once
+	tasks    sync.WaitGroup
+}
+
+// clock is the machine's.
+type clock struct{ base time.Time }
+
+// Monotonic implements replica.Clock.
+func (c clock) Monotonic() int64 { return int64(time.Since(c.base)) }
+
+// WallMillis implements replica.Clock.
+func (c clock) WallMillis() int64 { return time.Now().UnixMilli() }
+
+// Open starts a node on a directory: an empty one becomes a new node. What it
+// finds damaged it reports in its status; only what makes the whole volume
+// useless is an error.
+func Open(o Options) (*Node, error) {
+	if o.CallTimeout == 0 {
+		o.CallTimeout = 5 * time.Second
+	}
+	if o.Timing == (replica.Timing{}) {
+		o.Timing = replica.DefaultTiming()
+	}
+	n := &Node{
+		opts: o, fs: o.FS, dir: o.Dir, logger: o.Logger, clock: clock{base: time.Now()},
+		timing: o.Timing, callTimeout: o.CallTimeout, started: time.Now(),
+		memory:     memory{limit: o.MemoryLimit},
+		forwards:   forwards{next: rand.Uint64(), open: map[uint64]forwarded{}},
+		replicas:   map[uint32]*replica.Replica{},
+		tombstones: map[uint32]uint64{},
+		stopping:   make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := n.open(); err != nil {
+		if n.lock != nil {
+			n.lock.Close()
+		}
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) open() error {
+	if err := n.fs.MkdirAll(n.dir); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	var err error
+	if n.lock, err = n.fs.Lock(path.Join(n.dir, lockFile)); err != nil {
+		return fmt.Errorf("%s is in use by another process: %w", n.dir, err)
+	}
+	id, err := loadIdentity(n.fs, n.dir)
+	if err != nil {
+		return err
+	}
+	n.id = id.NodeID
+	n.logger = n.logger.With("node", n.id.Short())
+	m, err := n.loadMap()
+	if err != nil {
+		return err
+	}
+	log, found, err := wal.Open(wal.Options{
+		FS: n.fs, Dir: path.Join(n.dir, logDir), SnapshotDir: path.Join(n.dir, snapshotDir), NodeID: string(n.id), Logger: n.logger, Fatal: n.opts.Fatal,
+	})
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	n.log = log
+	if found.Meta != nil {
+		if err := json.Unmarshal(found.Meta, &n.membership); err != nil {
+			return fmt.Errorf("decode the membership record of the log: %w", err)
+		}
+	}
+	if m != nil && n.membership.ClusterID == "" {
+		return fmt.Errorf("%s has a cluster map but its log does not know the cluster: the log was lost; "+
+			"empty the volume so that the node comes back as a new one", n.dir)
+	}
+	n.transport = transport.New(transport.Config{
+		Self: n.id, ClusterID: n.clusterID, Handler: n, Logger: n.logger,
+	})
+	for range max(1, runtime.GOMAXPROCS(0)) {
+		n.shards = append(n.shards, newShard(n))
+	}
+	if err := n.revive(found, m); err != nil {
+		return err
+	}
+	n.run()
+	return n.finishJoin(m)
+}
+
+// revive opens the replicas that the log knows.
+func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
+	if m != nil && n.membership.Joined {
+		n.view.Store(newView(m, nil))
+	}
+	for p, id := range found.Tombstones {
+		n.tombstones[p] = id
+	}
+	if found.Cut != nil {
+		n.logger.Warn("the log ended in an unfinished write, which was cut", "segment", found.Cut.Segment,
+			"offset", found.Cut.Offset, "bytes", found.Cut.Bytes)
+	}
+	for p, refusal := range found.Refused {
+		reason := fmt.Sprintf("log segment %d is damaged at offset %d: %s", refusal.Segment, refusal.Offset, refusal.Reason)
+		n.addReplica(replica.NewRefused(n.replicaOptions(p, refusal.Replica), reason))
+		n.problems = append(n.problems, fmt.Sprintf("partition %d: %s", p, reason))
+	}
+	for p, rec := range found.Replicas {
+		if n.replicas[p] != nil {
+			continue
+		}
+		if err := n.openReplica(p, rec.Replica, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishJoin goes on where a join was cut short, and takes up the map.
+func (n *Node) finishJoin(m *cluster.Map) error {
+	if m == nil {
+		return nil
+	}
+	n.mapMu.Lock()
+	defer n.mapMu.Unlock()
+	if !n.membership.Joined {
+		if err := n.join(m); err != nil {
+			return err
+		}
+	}
+	n.useMap(m)
+	return nil
+}
+
+func (n *Node) replicaOptions(p uint32, id uint64) replica.Options {
+	settings, partitions := cluster.DefaultSettings(), uint32(0)
+	if v := n.view.Load(); v != nil {
+		settings, partitions = v.m.Settings, uint32(v.m.Partitions)
+	}
+	return replica.Options{
+		Partition: p, Partitions: partitions, ID: id, Node: n.id, Host: n.shardOf(p), Clock: n.clock, Log: n.log.Group(p), FS: n.fs,
+		SnapshotDir: path.Join(n.dir, snapshotDir), Seed: n.seed(p), Logger: n.logger, Timing: n.timing, Settings: settings,
+	}
+}
+
+// seed returns the key of a partition's hash function: the same on every replica,
+// and unknown to clients, so that they cannot make keys that collide.
+func (n *Node) seed(p uint32) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s/%d", n.membership.ClusterID, p)
+	return h.Sum64()
+}
+
+// openReplica starts a replica that the log knows. One whose state cannot be
+// read takes no part and says why.
+func (n *Node) openReplica(p uint32, id uint64, rec *wal.Replica) error {
+	o := n.replicaOptions(p, id)
+	r, err := replica.New(o, rec)
+	if err != nil {
+		n.logger.Error("replica refused", "partition", p, "replica", id, "error", err)
+		r = replica.NewRefused(o, err.Error())
+	}
+	n.addReplica(r)
+	return nil
+}
+
+func (n *Node) shardOf(p uint32) *shard { return n.shards[int(p)%len(n.shards)] }
+
+// addReplica makes a replica known and gives it to its shard.
+func (n *Node) addReplica(r *replica.Replica) {
+	n.replicasMu.Lock()
+	n.replicas[r.Partition()] = r
+	n.replicasMu.Unlock()
+	s := n.shardOf(r.Partition())
+	s.post(event{r: r, fn: func() { s.replicas[r.Partition()] = r }})
+}
+
+// replica returns the replica of a partition on this node, or nil.
+func (n *Node) replica(p uint32) *replica.Replica {
+	n.replicasMu.RLock()
+	defer n.replicasMu.RUnlock()
+	return n.replicas[p]
+}
+
+// allReplicas returns the replicas on this node by rising partition.
+func (n *Node) allReplicas() []*replica.Replica {
+	n.replicasMu.RLock()
+	out := make([]*replica.Replica, 0, len(n.replicas))
+	for _, r := range n.replicas {
+		out = append(out, r)
+	}
+	n.replicasMu.RUnlock()
+	slices.SortFunc(out, func(a, b *replica.Replica) int { return int(a.Partition()) - int(b.Partition()) })
+	return out
+}
+
+func (n *Node) run() {
+	var shards sync.WaitGroup
+	for _, s := range n.shards {
+		shards.Go(s.run)
+	}
+	n.tasks.Go(n.keepHouse)
+	go func() {
+		shards.Wait()
+		close(n.stopped)
+	}()
+}
+
+// ID returns the node's identity.
+func (n *Node) ID() cluster.NodeID { return n.id }
+
+// clusterID returns the cluster that the node belongs to, or "".
+func (n *Node) clusterID() string {
+	if v := n.view.Load(); v != nil {
+		return v.m.ClusterID
+	}
+	return ""
+}
+
+// Transport returns the node's peer connections, whose handler belongs on the
+// peer port.
+func (n *Node) Transport() *transport.Transport { return n.transport }
+
+// Close stops the node and gives back every call it holds. It does not hand
+// leaderships over; Drain does.
+func (n *Node) Close() error {
+	var err error
+	n.closing.Do(func() {
+		close(n.stopping)
+		<-n.stopped
+		n.tasks.Wait()
+		n.transport.Close()
+		for _, f := range n.forwards.takeAll(func(forwarded) bool { return true }) {
+			n.forwardLost(f)
+		}
+		err = errors.Join(n.log.Close(), n.lock.Close())
+	})
+	return err
+}
+
+// background runs fn on a goroutine that Close waits for.
+func (n *Node) background(fn func()) { n.tasks.Go(fn) }
+
+// Drain implements cluster.Admin.
+func (n *Node) Drain(ctx context.Context) error {
+	n.draining.Store(true)
+	for {
+		if n.handOver() == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("still leading: %w", ctx.Err())
+		case <-n.stopped:
+			return errStopping
+		case <-time.After(n.timing.Tick):
+		}
+	}
+}
+
+// handOver starts to give all leaderships away and returns how many partitions
+// this node leads that have another voter to lead them.
+func (n *Node) handOver() int {
+	left := 0
+	for _, s := range n.shards {
+		s.do(func() {
+			for _, r := range s.replicas {
+				if r.HandOver(func(cluster.NodeID) bool { return false }) {
+					left++
+					s.touch(r)
+				}
+			}
+		})
+	}
+	return left
+}

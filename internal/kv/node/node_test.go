@@ -1,0 +1,194 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
+	"github.com/ringkv/ringkv/internal/kv/rpc"
+	"github.com/ringkv/ringkv/internal/kv/vfs"
+)
+
+// seat is one node of a test cluster, on the loopback interface.
+type seat struct {
+	t    *testing.T
+	name string
+	dir  string
+	port int
+	node *Node
+	http *http.Server
+}
+
+func newSeat(t *testing.T, name string) *seat {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &seat{t: t, name: name, dir: filepath.Join(t.TempDir(), name), port: l.Addr().(*net.TCPAddr).Port}
+	require.NoError(t, l.Close())
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *seat) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+func (s *seat) start() {
+	n, err := Open(Options{
+		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379",
+		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	require.NoError(s.t, err)
+	l, err := net.Listen("tcp", s.address())
+	require.NoError(s.t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/peer/", n.Transport().Handler())
+	mux.Handle("/admin/", rpc.NewHandler(n))
+	s.node, s.http = n, &http.Server{Handler: mux}
+	go s.http.Serve(l) //nolint:errcheck // ends with Close
+}
+
+// stop ends the node without any farewell, as a crash would.
+func (s *seat) stop() {
+	if s.node == nil {
+		return
+	}
+	s.http.Close()
+	require.NoError(s.t, s.node.Close())
+	s.node = nil
+}
+
+func startCluster(t *testing.T, nodes, partitions, rf int) []*seat {
+	seats := make([]*seat, nodes)
+	for i := range seats {
+		seats[i] = newSeat(t, fmt.Sprintf("n%d", i+1))
+	}
+	m := testMap(seats, partitions, rf)
+	for _, s := range seats {
+		require.NoError(t, s.node.PublishMap(context.Background(), m))
+	}
+	waitReady(t, seats...)
+	return seats
+}
+
+func testMap(seats []*seat, partitions, rf int) *cluster.Map {
+	nodes := len(seats)
+	m := &cluster.Map{
+		ClusterID: cluster.NewClusterID(), Epoch: 1, Revision: 1, Partitions: partitions, VirtualNodes: 128,
+		ReplicationFactor: rf, Settings: cluster.DefaultSettings(),
+	}
+	for _, s := range seats {
+		m.Members = append(m.Members, cluster.Member{ID: s.node.ID(), Name: s.name, State: cluster.MemberActive, PeerAddress: s.address()})
+	}
+	for p := range partitions {
+		var initial []cluster.Replica
+		for i := range rf {
+			initial = append(initial, cluster.Replica{ID: uint64(i + 1), Node: seats[(p+i)%nodes].node.ID()})
+		}
+		m.Initial = append(m.Initial, initial)
+	}
+	return m
+}
+
+func waitReady(t *testing.T, seats ...*seat) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, s := range seats {
+			if ok, _ := s.node.Ready(); !ok {
+				return false
+			}
+		}
+		return true
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
+func (s *seat) do(args ...string) string {
+	raw := make([][]byte, len(args))
+	for i, a := range args {
+		raw[i] = []byte(a)
+	}
+	spec := command.Lookup(raw[0])
+	require.NotNil(s.t, spec, args[0])
+	c := command.NewCall(spec, raw, 2)
+	s.node.Submit([]*command.Call{c})
+	select {
+	case <-c.Done():
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("%v was not answered", args)
+	}
+	return string(c.Wait())
+}
+
+func bulk(v string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(v), v) }
+
+func TestAnyNodeServesAnyKey(t *testing.T) {
+	seats := startCluster(t, 3, 8, 3)
+	for i := range 50 {
+		key := fmt.Sprintf("key-%d", i)
+		require.Equal(t, "+OK\r\n", seats[i%3].do("SET", key, key+"!"))
+		for _, s := range seats {
+			require.Equal(t, bulk(key+"!"), s.do("GET", key))
+		}
+	}
+	require.Equal(t, ":50\r\n", seats[1].do("DBSIZE"))
+	require.Equal(t, ":3\r\n", seats[2].do("DEL", "key-1", "key-2", "key-3", "nothing"))
+	require.Equal(t, "*2\r\n$-1\r\n"+bulk("key-4!"), seats[0].do("MGET", "key-1", "key-4"))
+}
+
+func TestWritesGoOnAndNothingIsLostWhenANodeDies(t *testing.T) {
+	seats := startCluster(t, 3, 8, 3)
+	for i := range 50 {
+		require.Equal(t, "+OK\r\n", seats[0].do("SET", fmt.Sprintf("key-%d", i), "before"))
+	}
+	seats[2].stop()
+	for i := range 50 {
+		require.Equal(t, bulk("before"), seats[0].do("GET", fmt.Sprintf("key-%d", i)))
+		require.Equal(t, "+OK\r\n", seats[1].do("SET", fmt.Sprintf("key-%d", i), "after"))
+	}
+	seats[2].start()
+	waitReady(t, seats[2])
+	for i := range 50 {
+		require.Equal(t, bulk("after"), seats[2].do("GET", fmt.Sprintf("key-%d", i)))
+	}
+}
+
+func TestAClusterThatStoppedAsAWholeComesBackWithItsData(t *testing.T) {
+	seats := startCluster(t, 3, 8, 3)
+	for i := range 50 {
+		require.Equal(t, "+OK\r\n", seats[0].do("SET", fmt.Sprintf("key-%d", i), strconv.Itoa(i)))
+	}
+	for range 3 {
+		for _, s := range seats {
+			s.stop()
+		}
+		for _, s := range seats {
+			s.start()
+		}
+		waitReady(t, seats...)
+		for i := range 50 {
+			require.Equal(t, bulk(strconv.Itoa(i)), seats[1].do("GET", fmt.Sprintf("key-%d", i)))
+		}
+	}
+}
+
+func TestWithoutAQuorumAWriteIsRefusedAndNotExecutedLater(t *testing.T) {
+	seats := startCluster(t, 3, 1, 3)
+	for _, s := range seats {
+		s.node.callTimeout = 3 * time.Second
+	}
+	seats[1].stop()
+	seats[2].stop()
+	require.Eventually(t, func() bool { ok, _ := seats[0].node.Ready(); return !ok }, 10*time.Second, 20*time.Millisecond)
+	require.Contains(t, seats[0].do("SET", "k", "v"), "-CLUSTERDOWN")
+	seats[1].start()
+	waitReady(t, seats[0], seats[1])
+	require.Equal(t, "$-1\r\n", seats[1].do("GET", "k"))
+}

@@ -1,0 +1,242 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
+	"github.com/ringkv/ringkv/internal/kv/replica"
+	"github.com/ringkv/ringkv/internal/kv/transport"
+)
+
+// A call finds its way like this:
+//
+//	Submit ── keys in several partitions? ──> one part per partition, merged at the end
+//	   │
+//	 route ── leader here ──> replica ──> Finish
+//	   ├───── leader elsewhere ──> forward ──> ForwardReply
+//	   └───── no leader, or it did not execute: wait for news of a leader, route again
+//
+// The wait ends at the call's deadline. A call is tried again only when it
+// certainly was not executed; everything else is answered UNKNOWNRESULT, which no
+// client repeats by itself.
+
+// retryAfter bounds the wait for news of a leader: news may get lost.
+const retryAfter = 50 * time.Millisecond
+
+// maxCommandBytes bounds a write: its log entry must fit into one record on the way
+// to the followers.
+const maxCommandBytes = transport.MaxRecordBytes - 1<<20
+
+// remoteOrigin marks a request that another node forwarded.
+type remoteOrigin struct {
+	from cluster.NodeID
+	id   uint64
+}
+
+// Submit implements resp.Backend: it takes calls in order and returns at once.
+func (n *Node) Submit(calls []*command.Call) {
+	v := n.view.Load()
+	now := n.clock.Monotonic()
+	for _, c := range calls {
+		if v == nil {
+			c.Fail("CLUSTERDOWN this node is not part of a cluster yet")
+			continue
+		}
+		deadline := now + n.callTimeout.Nanoseconds()
+		if !c.Deadline.IsZero() {
+			deadline = now + int64(time.Until(c.Deadline))
+		}
+		n.start(v, c, deadline)
+	}
+}
+
+// start sends a call, or each of its parts, to its partition.
+func (n *Node) start(v *view, c *command.Call, deadline int64) {
+	parts := v.router.Route(nil, c)
+	command.Gather(c, parts)
+	for _, p := range parts {
+		n.route(&replica.Request{Call: p.Call, Partition: p.Partition, Write: c.Spec.IsWrite(), Deadline: deadline})
+	}
+}
+
+// route sends a call on its way to the leader of its partition.
+func (n *Node) route(c *replica.Request) {
+	v := n.view.Load()
+	if !c.Write && (c.Call.ReadAny || v.m.Settings.Reads == cluster.ReadsAny) {
+		if r := n.replica(c.Partition); r != nil && r.ReadAny(c) {
+			n.finish(c)
+			return
+		}
+	}
+	switch leader := v.routing.leader(c.Partition); leader {
+	case "":
+		n.later(v, c)
+	case n.id:
+		n.execute(c)
+	default:
+		n.forward(leader, c)
+	}
+}
+
+// execute gives a call to the local replica, which leads or will refuse.
+func (n *Node) execute(c *replica.Request) {
+	r := n.replica(c.Partition)
+	switch {
+	case r == nil:
+		n.Finish(c, replica.NotExecuted)
+	case !c.Write && r.TryRead(c):
+		n.Finish(c, replica.Done)
+	case c.Write && command.CommandSize(c.Call.Args) > maxCommandBytes:
+		c.Call.Out.Error(fmt.Sprintf("ERR the command is longer than %d bytes", maxCommandBytes))
+		n.Finish(c, replica.Done)
+	case c.Call.Spec.Flags&command.DenyOOM != 0 && n.log.Full():
+		c.Call.Out.Error("DISKFULL the volume of this node is almost full: writes are refused until there is room again; reads and deletes go on")
+		n.Finish(c, replica.Done)
+	case c.Call.Spec.Flags&command.DenyOOM != 0 && n.memory.full():
+		c.Call.Out.Error(command.ErrOOM)
+		n.Finish(c, replica.Done)
+	default:
+		r.Submit(c)
+	}
+}
+
+// Finish takes a call back from a replica or from another node.
+func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
+	if origin, ok := c.Origin.(remoteOrigin); ok {
+		n.answerRemote(origin, c, o)
+		return
+	}
+	switch o {
+	case replica.Done:
+		n.finish(c)
+	case replica.Unknown:
+		c.Call.Out.Error(fmt.Sprintf(
+			"UNKNOWNRESULT partition %d did not confirm in time: the command may have been executed or not", c.Partition))
+		n.finish(c)
+	case replica.NotExecuted:
+		n.later(n.view.Load(), c)
+	}
+}
+
+// later routes a call again when there is news of a leader, or soon, until its
+// deadline.
+func (n *Node) later(v *view, c *replica.Request) {
+	left := c.Deadline - n.clock.Monotonic()
+	if left <= 0 {
+		c.Call.Out.Error(fmt.Sprintf(
+			"CLUSTERDOWN partition %d has no leader that answers: the command was not executed", c.Partition))
+		n.finish(c)
+		return
+	}
+	var once atomic.Bool
+	again := func() {
+		if once.CompareAndSwap(false, true) {
+			n.route(c)
+		}
+	}
+	time.AfterFunc(min(retryAfter, time.Duration(left)), again)
+	if v.routing.leader(c.Partition) == "" {
+		v.routing.onChange(c.Partition, again)
+	}
+}
+
+// finish completes a call of this node's own.
+func (n *Node) finish(c *replica.Request) {
+	c.Call.Finish()
+}
+
+// forwards are the calls that other nodes work on.
+type forwarded struct {
+	request *replica.Request
+	to      cluster.NodeID
+}
+
+// forward sends a call to the node that leads its partition.
+func (n *Node) forward(to cluster.NodeID, c *replica.Request) {
+	left := time.Duration(c.Deadline - n.clock.Monotonic())
+	if left < time.Millisecond {
+		n.Finish(c, replica.NotExecuted)
+		return
+	}
+	id := n.forwards.add(forwarded{request: c, to: to})
+	err := n.transport.SendForward(to, &transport.ForwardRequest{
+		ID: id, Partition: c.Partition, Write: c.Write, ReadAny: c.Call.ReadAny, Proto: c.Call.Out.Proto,
+		TimeoutMs: uint32(left.Milliseconds()), Args: c.Call.Args,
+	})
+	if err == nil {
+		return
+	}
+	if _, ok := n.forwards.take(id); !ok {
+		return
+	}
+	if errors.Is(err, transport.ErrTooLarge) {
+		c.Call.Out.Error("ERR the command is too large to be sent to the leader of its partition")
+		n.Finish(c, replica.Done)
+		return
+	}
+	n.Finish(c, replica.NotExecuted) // it did not leave
+}
+
+// Forward implements transport.Handler: another node asks this one, which it
+// takes for the leader.
+func (n *Node) Forward(from cluster.NodeID, req *transport.ForwardRequest) {
+	origin := remoteOrigin{from: from, id: req.ID}
+	v := n.view.Load()
+	var spec *command.Spec
+	if len(req.Args) > 0 {
+		spec = command.Lookup(req.Args[0])
+	}
+	if v == nil || int(req.Partition) >= v.m.Partitions || spec == nil || spec.Run == nil || !spec.ArityOK(len(req.Args)) {
+		n.answerRemote(origin, nil, replica.NotExecuted)
+		return
+	}
+	n.execute(&replica.Request{
+		Call: command.NewCall(spec, req.Args, req.Proto), Partition: req.Partition, Write: spec.IsWrite(), Origin: origin,
+		Deadline: n.clock.Monotonic() + (time.Duration(req.TimeoutMs) * time.Millisecond).Nanoseconds(),
+	})
+}
+
+// answerRemote tells the node that asked what became of its call.
+func (n *Node) answerRemote(o remoteOrigin, c *replica.Request, outcome replica.Outcome) {
+	reply := &transport.ForwardReply{ID: o.id}
+	switch outcome {
+	case replica.Done:
+		reply.Status, reply.Reply = transport.ForwardOK, c.Call.Out.Buf
+	case replica.Unknown:
+		reply.Status = transport.ForwardUnknown
+	case replica.NotExecuted:
+		reply.Status = transport.ForwardNotExecuted
+	}
+	n.transport.SendForwardReply(o.from, reply)
+}
+
+// ForwardReply implements transport.Handler.
+func (n *Node) ForwardReply(_ cluster.NodeID, reply *transport.ForwardReply) {
+	f, ok := n.forwards.take(reply.ID)
+	if !ok {
+		return // given up on already
+	}
+	switch reply.Status {
+	case transport.ForwardOK:
+		f.request.Call.Out.Buf = append(f.request.Call.Out.Buf[:0], reply.Reply...)
+		n.Finish(f.request, replica.Done)
+	case transport.ForwardUnknown:
+		n.Finish(f.request, replica.Unknown)
+	default:
+		n.Finish(f.request, replica.NotExecuted)
+	}
+}
+
+// forwardLost settles a forward whose answer will not come: a read can be asked
+// again, a write cannot.
+func (n *Node) forwardLost(f forwarded) {
+	if f.request.Write {
+		n.Finish(f.request, replica.Unknown)
+	} else {
+		n.Finish(f.request, replica.NotExecuted)
+	}
+}

@@ -1,0 +1,170 @@
+package replica
+
+import (
+	"sync"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
+)
+
+const (
+	// maxBatchBytes ends a batch; one larger command still makes one of its own.
+	maxBatchBytes = 1 << 20
+	// maxUnsynced is how many own entries may wait for the local log at a time.
+	// The next batch forms while the last one syncs.
+	maxUnsynced = 1
+)
+
+// queue holds calls between the goroutines that submit them and the owner.
+type queue struct {
+	sync.Mutex
+	writes []*Request
+	reads  []*Request
+}
+
+// proposals are the writes that are in the log or on the way there.
+type proposals struct {
+	pending  map[uint64]*proposal // by sequence number
+	sequence uint64
+	unsynced int
+	buffer   []*Request // of the batch being made
+}
+
+// proposal is one entry that this replica has put into the log.
+type proposal struct {
+	term  uint64
+	calls []*Request // nil where the caller has stopped waiting
+}
+
+// Submit queues a call. The host gets it back through Finish.
+func (r *Replica) Submit(c *Request) {
+	r.queue.Lock()
+	if c.Write {
+		r.queue.writes = append(r.queue.writes, c)
+	} else {
+		r.queue.reads = append(r.queue.reads, c)
+	}
+	r.queue.Unlock()
+	r.host.Wake(r)
+}
+
+// take removes a batch of writes from the queue, in order.
+func (q *queue) take(into []*Request) []*Request {
+	q.Lock()
+	defer q.Unlock()
+	size, n := 0, 0
+	for n < len(q.writes) && (n == 0 || size < maxBatchBytes) {
+		for _, a := range q.writes[n].Call.Args {
+			size += len(a) + 4
+		}
+		n++
+	}
+	into = append(into[:0], q.writes[:n]...)
+	rest := copy(q.writes, q.writes[n:])
+	clear(q.writes[rest:])
+	q.writes = q.writes[:rest]
+	return into
+}
+
+// proposeQueued puts what has queued up into one entry.
+func (r *Replica) proposeQueued() {
+	if !r.leading {
+		r.refuseQueued()
+		return
+	}
+	if r.proposals.unsynced >= maxUnsynced {
+		return
+	}
+	p := &r.proposals
+	p.buffer = r.queue.take(p.buffer)
+	if len(p.buffer) == 0 {
+		return
+	}
+	calls := append([]*Request(nil), p.buffer...)
+	clear(p.buffer)
+	p.sequence++
+	payload := command.AppendBatchHeader(nil, r.id, p.sequence, r.clock.WallMillis())
+	for _, c := range calls {
+		payload = command.AppendCommand(payload, c.Call.Args)
+	}
+	if err := r.rn.Propose(payload); err != nil {
+		// Dropped: no leader any more, a hand-over under way, or too much
+		// uncommitted. None of it reached the log.
+		r.finishAll(calls, NotExecuted)
+		return
+	}
+	p.pending[p.sequence] = &proposal{term: r.raftTerm, calls: calls}
+}
+
+// refuseQueued gives back what this replica cannot propose or read now.
+func (r *Replica) refuseQueued() {
+	r.queue.Lock()
+	writes, reads := r.queue.writes, r.queue.reads
+	r.queue.writes, r.queue.reads = nil, nil
+	r.queue.Unlock()
+	r.finishAll(writes, NotExecuted)
+	r.finishAll(reads, NotExecuted)
+}
+
+// stopLeading gives back what only a leader can finish. Proposals stay: they may
+// be committed yet, and applying tells (see settleBefore).
+func (r *Replica) stopLeading() {
+	r.reads.fail(r)
+	r.refuseQueued()
+}
+
+// settleBefore gives back proposals that can never be committed. Terms only rise
+// along a log, so once an entry of a later term is applied, no entry of an
+// earlier term can follow it.
+func (r *Replica) settleBefore(term uint64) {
+	for seq, p := range r.proposals.pending {
+		if p.term < term {
+			delete(r.proposals.pending, seq)
+			r.finishAll(p.calls, NotExecuted)
+		}
+	}
+}
+
+// expireCalls gives back calls whose deadline has passed: those that have not
+// been proposed certainly did not happen, those that have may.
+func (r *Replica) expireCalls() {
+	now := r.clock.Monotonic()
+	r.queue.Lock()
+	writes := splitExpired(&r.queue.writes, now)
+	reads := splitExpired(&r.queue.reads, now)
+	r.queue.Unlock()
+	r.finishAll(writes, NotExecuted)
+	r.finishAll(reads, NotExecuted)
+	r.reads.expire(r, now)
+	for _, p := range r.proposals.pending {
+		for i, c := range p.calls {
+			if c != nil && c.Deadline <= now {
+				p.calls[i] = nil
+				r.host.Finish(c, Unknown)
+			}
+		}
+	}
+}
+
+// splitExpired removes and returns the calls whose deadline has passed.
+func splitExpired(calls *[]*Request, now int64) []*Request {
+	var expired []*Request
+	kept := (*calls)[:0]
+	for _, c := range *calls {
+		if c.Deadline <= now {
+			expired = append(expired, c)
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	clear((*calls)[len(kept):])
+	*calls = kept
+	return expired
+}
+
+func (r *Replica) finishAll(calls []*Request, o Outcome) {
+	for _, c := range calls {
+		if c != nil {
+			r.host.Finish(c, o)
+		}
+	}
+}

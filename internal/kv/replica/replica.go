@@ -1,0 +1,497 @@
+package replica
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
+	"github.com/ringkv/ringkv/internal/kv/store"
+	"github.com/ringkv/ringkv/internal/kv/vfs"
+	"github.com/ringkv/ringkv/internal/kv/wal"
+)
+
+// Replica is one member of a Raft group. See the package comment for which
+// goroutine may call what.
+type Replica struct {
+	partition uint32
+	count     uint32 // of partitions
+	id        uint64
+	node      cluster.NodeID
+	host      Host
+	clock     Clock
+	log       *wal.Group
+	fs        vfs.FS
+	dir       string
+	seed      uint64
+	logger    *slog.Logger
+	timing    Timing
+
+	store atomic.Pointer[store.Store] // replaced when a snapshot arrives
+	lease lease
+	queue queue
+	// published is what Status and Leadership show.
+	published struct {
+		sync.Mutex
+		status     cluster.ReplicaStatus
+		leadership cluster.Leadership
+		leading    bool // and able to serve
+		readable   bool // holds a state of the partition
+	}
+	leader atomic.Uint64 // replica ID, 0 if unknown
+
+	// Everything below belongs to the owner.
+
+	rn       *raft.RawNode
+	storage  *storage
+	settings cluster.Settings
+	state    cluster.ReplicaState
+	reason   string // why the state is Refused
+
+	raftTerm   uint64
+	raftRole   raft.StateType
+	raftLeader uint64
+	leading    bool
+	handedOver bool             // told another replica to campaign in this term
+	acked      map[uint64]int64 // by voter: SentAt of the newest heartbeat it answered
+	voteHold   int64            // no votes before this monotonic time
+	heardAt    int64            // SentAt of the last heartbeat from the leader
+	heardTerm  uint64           // and its term
+	seen       map[uint64]cluster.NodeID
+
+	applied     uint64
+	appliedTerm uint64
+	config      cluster.Config
+
+	proposals proposals
+	context   command.Context
+	args      [][]byte      // of the command being applied
+	discard   command.Reply // replies that nobody waits for
+	reads     reads
+	compact   compaction
+	// frozen: a change around consensus is being written; the group stands still.
+	frozen bool
+	// generation tells completions of a group that was started again from those
+	// of the one before.
+	generation uint64
+	incoming   map[uint64]*incomingSnapshot // by index
+	ticks      uint64
+	statusOld  bool // the published status is out of date
+}
+
+// Create makes the log write that starts the life of a replica. Voters is the
+// configuration that the partition starts with; nil makes an empty replica that
+// waits for a leader to fill it.
+func Create(partition uint32, id uint64, voters []cluster.Replica) (*wal.Write, error) {
+	config := cluster.Config{}
+	w := &wal.Write{Partition: partition, Replica: id}
+	if len(voters) > 0 {
+		config = InitialConfig(voters)
+		meta, err := json.Marshal(config)
+		if err != nil {
+			return nil, err
+		}
+		w.Snapshot = &wal.SnapshotRef{Term: initialTerm, Index: initialIndex, Meta: meta}
+		w.HardState = &wal.HardState{Term: initialTerm, Commit: initialIndex}
+	}
+	var err error
+	if w.Create, err = json.Marshal(config); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// New opens a replica that the log knows, from its newest snapshot. The log is
+// replayed by the library as entries that are committed already.
+func New(o Options, recovered *wal.Replica) (*Replica, error) {
+	r := newReplica(o)
+	st := store.New(o.Seed)
+	hard := &raftpb.HardState{}
+	fresh := true
+	if recovered != nil {
+		if s := recovered.Snapshot; s != nil {
+			if err := json.Unmarshal(s.Meta, &r.config); err != nil {
+				return nil, fmt.Errorf("partition %d replica %d: decode the configuration in snapshot %d: %w",
+					r.partition, r.id, s.Index, err)
+			}
+			if s.File != "" {
+				if err := r.load(st, s.File); err != nil {
+					return nil, fmt.Errorf("partition %d replica %d: %w", r.partition, r.id, err)
+				}
+			}
+			r.applied, r.appliedTerm = s.Index, s.Term
+		}
+		h := recovered.HardState
+		hard = &raftpb.HardState{Term: new(h.Term), Vote: new(h.Vote), Commit: new(h.Commit)}
+		fresh = h.Term <= initialTerm && h.Commit <= initialIndex
+	}
+	r.store.Store(st)
+	if !fresh {
+		r.voteHold = r.clock.Monotonic() + r.timing.promise().Nanoseconds()
+	}
+	if err := r.startRaft(hard); err != nil {
+		return nil, err
+	}
+	r.setState()
+	r.publish()
+	return r, nil
+}
+
+// startRaft makes the library's side of the group from what is on stable storage.
+func (r *Replica) startRaft(hard *raftpb.HardState) error {
+	r.storage = &storage{r: r, hard: hard}
+	rn, err := raft.NewRawNode(&raft.Config{
+		ID:                        r.id,
+		ElectionTick:              r.timing.ElectionTicks,
+		HeartbeatTick:             r.timing.HeartbeatTicks,
+		Storage:                   r.storage,
+		Applied:                   r.applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             1 << 20,
+		MaxCommittedSizePerReady:  4 << 20,
+		MaxUncommittedEntriesSize: 64 << 20,
+		MaxInflightMsgs:           256,
+		MaxInflightBytes:          32 << 20,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		ReadOnlyOption:            raft.ReadOnlySafe,
+		DisableProposalForwarding: true,
+		StepDownOnRemoval:         true,
+		Logger:                    raftLogger{r.logger},
+	})
+	if err != nil {
+		return fmt.Errorf("partition %d replica %d: start raft: %w", r.partition, r.id, err)
+	}
+	r.rn = rn
+	r.raftTerm, r.raftLeader, r.raftRole, r.leading = hard.GetTerm(), 0, raft.StateFollower, false
+	return nil
+}
+
+// NewRefused makes a replica that takes no part in its group and only reports
+// why, so that the coordinator replaces it.
+func NewRefused(o Options, reason string) *Replica {
+	r := newReplica(o)
+	r.store.Store(store.New(o.Seed))
+	r.state, r.reason = cluster.ReplicaRefused, reason
+	r.publish()
+	return r
+}
+
+func newReplica(o Options) *Replica {
+	return &Replica{
+		partition: o.Partition,
+		id:        o.ID,
+		node:      o.Node,
+		host:      o.Host,
+		clock:     o.Clock,
+		log:       o.Log,
+		fs:        o.FS,
+		dir:       o.SnapshotDir,
+		seed:      o.Seed,
+		logger:    o.Logger.With("partition", o.Partition, "replica", o.ID),
+		timing:    o.Timing,
+		settings:  o.Settings,
+		acked:     map[uint64]int64{},
+		seen:      map[uint64]cluster.NodeID{},
+		incoming:  map[uint64]*incomingSnapshot{},
+		proposals: proposals{pending: map[uint64]*proposal{}},
+		context:   command.Context{Partition: o.Partition, Partitions: o.Partitions},
+		count:     o.Partitions,
+	}
+}
+
+// Partition returns the partition that the replica is a copy of.
+func (r *Replica) Partition() uint32 { return r.partition }
+
+// ID returns the replica ID.
+func (r *Replica) ID() uint64 { return r.id }
+
+// Store returns the replica's state, for counting; it changes when a snapshot
+// arrives.
+func (r *Replica) Store() *store.Store { return r.store.Load() }
+
+// SetSettings takes over changed settings of the cluster.
+func (r *Replica) SetSettings(s cluster.Settings) {
+	if s.Reads == cluster.ReadsIndex {
+		r.lease.revoke()
+	}
+	r.settings = s
+}
+
+// running tells whether the replica takes part in its group.
+func (r *Replica) running() bool { return r.rn != nil && r.state != cluster.ReplicaRefused }
+
+// Tick lets the group's time pass. The host calls it no sooner than Timing.Tick
+// after the last call and never twice to catch up, or followers would break the
+// promise that leases rest on.
+func (r *Replica) Tick() {
+	if !r.running() || r.frozen {
+		return
+	}
+	r.ticks++
+	r.rn.Tick()
+	r.expireCalls()
+	if r.leading {
+		r.renewLease() // a single voter has nobody to answer
+		r.proposeExpiry()
+	}
+	r.maybeCompact()
+	r.statusOld = true
+}
+
+// Step takes a message from another replica, which lives on node from.
+func (r *Replica) Step(from cluster.NodeID, m Message) {
+	if !r.running() || r.frozen || r.state == cluster.ReplicaRemoved {
+		return
+	}
+	raftMsg := m.Raft
+	r.seen[raftMsg.GetFrom()] = from
+	switch raftMsg.GetType() {
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		if r.clock.Monotonic() < r.voteHold && string(raftMsg.GetContext()) != campaignTransfer {
+			return
+		}
+	case raftpb.MsgHeartbeat:
+		if raftMsg.GetTerm() >= r.heardTerm {
+			r.heardTerm, r.heardAt = raftMsg.GetTerm(), m.SentAt
+		}
+	case raftpb.MsgHeartbeatResp:
+		if r.leading && raftMsg.GetTerm() == r.raftTerm && m.Echo != 0 {
+			r.acknowledge(raftMsg.GetFrom(), m.Echo)
+		}
+	case raftpb.MsgSnap:
+		return // snapshots come through ReceiveSnapshot
+	}
+	r.step(raftMsg)
+}
+
+// campaignTransfer is how the library marks a vote request that the old leader
+// itself has asked for.
+const campaignTransfer = "CampaignTransfer"
+
+// step feeds the library. Its errors say that a message came too late or was not
+// for us, and are part of normal life.
+func (r *Replica) step(m *raftpb.Message) {
+	if err := r.rn.Step(m); err != nil {
+		r.logger.Debug("message ignored", "type", m.GetType().String(), "from", m.GetFrom(), "error", err)
+	}
+}
+
+// PeerUnreachable tells the leader that messages to a node may be lost.
+func (r *Replica) PeerUnreachable(node cluster.NodeID) {
+	if !r.running() || !r.leading {
+		return
+	}
+	for _, set := range [][]cluster.Replica{r.config.Voters, r.config.Outgoing, r.config.Learners} {
+		for _, p := range set {
+			if p.Node == node {
+				r.rn.ReportUnreachable(p.ID)
+			}
+		}
+	}
+}
+
+// Flush ends a round: it proposes what has queued up and hands out what the
+// library wants written and sent.
+func (r *Replica) Flush() {
+	if !r.running() {
+		r.refuseQueued()
+		return
+	}
+	r.proposeQueued()
+	r.askReads()
+	for r.rn.HasReady() {
+		r.handle(r.rn.Ready())
+	}
+	if r.statusOld {
+		r.publish()
+	}
+}
+
+// handle carries out one Ready. Messages go first, because a snapshot message
+// speaks of the state before this Ready's entries are applied.
+func (r *Replica) handle(rd raft.Ready) {
+	if rd.SoftState != nil || rd.HardState != nil {
+		r.noteLeadership(rd)
+	}
+	for _, rs := range rd.ReadStates {
+		r.reads.confirmed(rs)
+	}
+	for _, m := range rd.Messages {
+		switch m.GetTo() {
+		case raft.LocalAppendThread:
+			r.persist(m)
+		case raft.LocalApplyThread:
+			r.apply(m.GetEntries())
+			for _, resp := range m.GetResponses() {
+				r.step(resp)
+			}
+		default:
+			r.send(m)
+		}
+	}
+	r.serveReads()
+}
+
+// noteLeadership takes over what the library says about term, role and leader.
+func (r *Replica) noteLeadership(rd raft.Ready) {
+	b := r.rn.BasicStatus()
+	term := b.HardState.GetTerm()
+	if term == r.raftTerm && b.Lead == r.raftLeader && b.RaftState == r.raftRole {
+		return
+	}
+	if term != r.raftTerm || b.RaftState != raft.StateLeader {
+		r.lease.revoke()
+		r.handedOver = false
+		clear(r.acked)
+	}
+	wasLeading := r.leading
+	r.raftTerm, r.raftLeader, r.raftRole = term, b.Lead, b.RaftState
+	r.leading = b.RaftState == raft.StateLeader
+	if wasLeading && !r.leading {
+		r.stopLeading()
+	}
+	if wasLeading != r.leading || term != r.raftTerm {
+		r.logger.Info("leadership changed", "term", term, "leader", b.Lead, "leading", r.leading)
+	}
+	r.announce()
+}
+
+// announce makes leadership and configuration visible to other goroutines and
+// tells the host.
+func (r *Replica) announce() {
+	r.leader.Store(r.raftLeader)
+	r.publish()
+	r.host.LeadershipChanged(r)
+}
+
+// send gives one message to the transport, stamped for leases.
+func (r *Replica) send(m *raftpb.Message) {
+	to := nodeOf(&r.config, m.GetTo())
+	if to == "" {
+		if to = r.seen[m.GetTo()]; to == "" {
+			return
+		}
+	}
+	out := Message{Raft: m}
+	switch m.GetType() {
+	case raftpb.MsgHeartbeat:
+		out.SentAt = r.clock.Monotonic()
+	case raftpb.MsgHeartbeatResp:
+		if m.GetTerm() == r.heardTerm {
+			out.Echo = r.heardAt
+		}
+	case raftpb.MsgTimeoutNow:
+		r.handedOver = true
+		r.lease.revoke()
+	case raftpb.MsgSnap:
+		r.sendSnapshot(to, m)
+		return
+	}
+	r.host.Send(to, r.partition, out)
+}
+
+// persist hands what the library wants stored to the log. Its responses are sent,
+// or stepped, once that is on stable storage.
+func (r *Replica) persist(m *raftpb.Message) {
+	w := &wal.Write{Partition: r.partition, Replica: r.id, Entries: walEntries(m.GetEntries())}
+	if m.Term != nil {
+		w.HardState = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+	}
+	responses := m.GetResponses()
+	var install *incomingSnapshot
+	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
+		if install = r.takeIncoming(s); install == nil {
+			r.refuse(fmt.Errorf("snapshot %d was accepted but is not here", s.GetMetadata().GetIndex()))
+			return
+		}
+		w.Snapshot = install.ref
+	}
+	w.NoSync = len(responses) == 0 && install == nil
+	own := len(m.GetEntries()) > 0 && r.leading
+	if own {
+		r.proposals.unsynced++
+	}
+	generation := r.generation
+	w.Done = func() {
+		r.host.Post(r, func() {
+			if !r.running() || r.generation != generation {
+				return
+			}
+			if own {
+				r.proposals.unsynced--
+			}
+			if install != nil {
+				r.install(install)
+			}
+			for _, resp := range responses {
+				if resp.GetTo() == r.id {
+					r.step(resp)
+				} else {
+					r.send(resp)
+				}
+			}
+		})
+	}
+	r.host.Write(w)
+}
+
+// refuse takes the replica out of its group: it found that what it holds cannot
+// be trusted.
+func (r *Replica) refuse(err error) {
+	if r.state == cluster.ReplicaRefused {
+		return
+	}
+	r.logger.Error("replica refused", "error", err)
+	r.state, r.reason = cluster.ReplicaRefused, err.Error()
+	r.lease.revoke()
+	r.leading = false
+	r.stopLeading()
+	r.raftLeader = 0
+	r.announce()
+	r.host.Refuse(r, err)
+}
+
+// setState derives the state from the configuration: a replica that was a member
+// and is none now was removed.
+func (r *Replica) setState() {
+	switch {
+	case r.state == cluster.ReplicaRefused:
+	case r.config.Index == 0:
+		r.state = cluster.ReplicaEmpty
+	case nodeOf(&r.config, r.id) != "":
+		r.state = cluster.ReplicaRunning
+	default:
+		r.state = cluster.ReplicaRemoved
+	}
+}
+
+// Close gives back every call that the replica still holds. The owner calls it
+// once, last.
+func (r *Replica) Close() {
+	r.lease.revoke()
+	r.leading = false
+	r.rn = nil
+	r.stopLeading()
+	for _, p := range r.proposals.pending {
+		r.finishAll(p.calls, Unknown)
+	}
+	clear(r.proposals.pending)
+	r.refuseQueued()
+}
+
+// snapshotMetadata describes the applied state as the library wants it.
+func (r *Replica) snapshotMetadata() *raftpb.Snapshot {
+	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+		ConfState: proto.Clone(confState(&r.config)).(*raftpb.ConfState),
+		Index:     new(r.applied),
+		Term:      new(r.appliedTerm),
+	}}
+}

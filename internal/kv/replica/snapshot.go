@@ -1,0 +1,201 @@
+package replica
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/store"
+	"github.com/ringkv/ringkv/internal/kv/wal"
+)
+
+// compaction counts what has been applied since the last snapshot on disk.
+type compaction struct {
+	operations int64
+	bytes      int64
+	running    bool
+	wanted     bool // the host needs the log's space
+}
+
+// Compact asks for a snapshot soon, because this partition holds old segments
+// back.
+func (r *Replica) Compact() { r.compact.wanted = true }
+
+// maybeCompact writes the state to a snapshot file when enough has been applied,
+// so that the log up to there can go. Writes go on meanwhile.
+func (r *Replica) maybeCompact() {
+	c := &r.compact
+	enough := c.wanted || c.operations >= r.settings.CompactionOperations || c.bytes >= r.settings.CompactionBytes
+	if c.running || !enough || r.applied < r.log.FirstIndex() {
+		return
+	}
+	meta, err := json.Marshal(r.config)
+	if err != nil {
+		r.refuse(fmt.Errorf("encode the configuration: %w", err))
+		return
+	}
+	ref := &wal.SnapshotRef{Term: r.appliedTerm, Index: r.applied, Meta: meta}
+	snap := r.takeSnapshot()
+	c.running, c.wanted, c.operations, c.bytes = true, false, 0, 0
+	name := fmt.Sprintf("p%05d-r%d-%d.snap", r.partition, r.id, ref.Index)
+	r.host.Background(func() {
+		defer snap.Release()
+		err := r.write(ref, name, func(w io.Writer) error { _, err := snap.WriteTo(w); return err })
+		r.host.Post(r, func() { r.compacted(ref, err) })
+	})
+}
+
+// compacted points the log to a finished snapshot file.
+func (r *Replica) compacted(ref *wal.SnapshotRef, err error) {
+	if err != nil || !r.running() {
+		r.compact.running = false
+		if err != nil {
+			r.logger.Error("compaction failed; it is tried again later", "error", err)
+		}
+		return
+	}
+	r.host.Write(&wal.Write{
+		Partition: r.partition, Replica: r.id, Snapshot: ref,
+		Done: func() { r.host.Post(r, func() { r.compact.running = false }) },
+	})
+}
+
+func (r *Replica) takeSnapshot() *store.Snapshot {
+	st := r.store.Load()
+	st.Lock()
+	defer st.Unlock()
+	return st.Snapshot()
+}
+
+// write makes a durable snapshot file and fills in what ref says of it.
+func (r *Replica) write(ref *wal.SnapshotRef, name string, body func(io.Writer) error) error {
+	f, err := wal.CreateSnapshotFile(r.fs, r.dir, name)
+	if err != nil {
+		return fmt.Errorf("create snapshot %s: %w", name, err)
+	}
+	if err := body(f); err != nil {
+		f.Abort()
+		return fmt.Errorf("write snapshot %s: %w", name, err)
+	}
+	size, crc, err := f.Commit()
+	if err != nil {
+		return fmt.Errorf("finish snapshot %s: %w", name, err)
+	}
+	ref.File, ref.Size, ref.CRC = name, size, crc
+	return nil
+}
+
+// load fills a store from a snapshot file.
+func (r *Replica) load(st *store.Store, name string) error {
+	f, err := wal.OpenSnapshotFile(r.fs, r.dir, name)
+	if err != nil {
+		return fmt.Errorf("open snapshot %s: %w", name, err)
+	}
+	defer f.Close()
+	if err := st.Restore(f); err != nil {
+		return fmt.Errorf("load snapshot %s: %w", name, err)
+	}
+	return nil
+}
+
+// sendSnapshot streams the applied state to a replica that is too far behind for
+// the log. The message that the library made only says that one is needed.
+func (r *Replica) sendSnapshot(to cluster.NodeID, m *raftpb.Message) {
+	h := SnapshotHeader{
+		Partition: r.partition, From: r.id, To: m.GetTo(),
+		RaftTerm: m.GetTerm(), Term: r.appliedTerm, Index: r.applied, Config: r.config,
+	}
+	snap := r.takeSnapshot()
+	body, w := io.Pipe()
+	r.host.Background(func() {
+		defer snap.Release()
+		_, err := snap.WriteTo(w)
+		w.CloseWithError(err)
+	})
+	r.logger.Info("sending a snapshot", "to", h.To, "node", to.Short(), "index", h.Index)
+	r.host.SendSnapshot(to, h, body, func(err error) {
+		r.host.Post(r, func() {
+			if !r.running() {
+				return
+			}
+			status := raft.SnapshotFinish
+			if err != nil {
+				r.logger.Warn("sending a snapshot failed; it is tried again", "to", h.To, "error", err)
+				status = raft.SnapshotFailure
+			}
+			r.rn.ReportSnapshot(h.To, status)
+		})
+	})
+}
+
+// incomingSnapshot is a received and checked state that waits for the library to
+// accept it.
+type incomingSnapshot struct {
+	header SnapshotHeader
+	ref    *wal.SnapshotRef
+	store  *store.Store
+}
+
+// ReceiveSnapshot stores a snapshot stream and offers it to the group. It blocks
+// while the stream lasts, on any goroutine, and returns when the state is on
+// stable storage and the group has been told.
+func (r *Replica) ReceiveSnapshot(from cluster.NodeID, h SnapshotHeader, body io.Reader) error {
+	meta, err := json.Marshal(h.Config)
+	if err != nil {
+		return err
+	}
+	in := &incomingSnapshot{
+		header: h,
+		ref:    &wal.SnapshotRef{Term: h.Term, Index: h.Index, Received: true, Meta: meta},
+		store:  store.New(r.seed),
+	}
+	name := fmt.Sprintf("p%05d-r%d-%d-received.snap", r.partition, r.id, h.Index)
+	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(w, body); return err }); err != nil {
+		return err
+	}
+	if err := r.load(in.store, name); err != nil {
+		return err
+	}
+	r.host.Post(r, func() { r.offer(from, in) })
+	return nil
+}
+
+// offer steps the snapshot message, now that its state is here.
+func (r *Replica) offer(from cluster.NodeID, in *incomingSnapshot) {
+	if !r.running() || r.state == cluster.ReplicaRemoved {
+		return
+	}
+	h := &in.header
+	r.seen[h.From] = from
+	r.incoming[h.Index] = in
+	r.step(&raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), From: new(h.From), To: new(h.To), Term: new(h.RaftTerm),
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+			ConfState: confState(&h.Config), Index: new(h.Index), Term: new(h.Term),
+		}},
+	})
+}
+
+// takeIncoming returns the state of a snapshot that the library has accepted, and
+// forgets those that it has not. Their files go when the log next looks.
+func (r *Replica) takeIncoming(s *raftpb.Snapshot) *incomingSnapshot {
+	in := r.incoming[s.GetMetadata().GetIndex()]
+	clear(r.incoming)
+	return in
+}
+
+// install replaces the state by a snapshot that is now the start of the log.
+func (r *Replica) install(in *incomingSnapshot) {
+	h := &in.header
+	r.store.Store(in.store)
+	r.applied, r.appliedTerm, r.config = h.Index, h.Term, h.Config
+	r.compact.operations, r.compact.bytes = 0, 0
+	r.setState()
+	r.settleBefore(h.Term)
+	r.logger.Info("snapshot installed", "index", h.Index, "term", h.Term)
+	r.announce()
+}
