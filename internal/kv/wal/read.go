@@ -43,7 +43,7 @@ func (g *Group) Entries(lo, hi, maxBytes uint64) ([]Entry, error) {
 		}
 	}
 	var fromMemory []tailEntry
-	if more {
+	if more && next < hi {
 		n := 0
 		for i := int(next - g.tailFirst); next+uint64(n) < hi && (fits(len(g.tail.at(i).Data)) || next+uint64(n) == lo); i++ {
 			n++
