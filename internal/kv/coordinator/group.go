@@ -131,9 +131,26 @@ func (g *group) full(rf int) bool {
 	return !slices.ContainsFunc(g.config.Voters, func(r cluster.Replica) bool { return !g.good(r.ID) || g.broken(r) != "" })
 }
 
-// sound tells whether every voter is good, those aside that are known to be
-// broken, and a majority is left.
+// silentVoter returns a voter whose node does not answer; nil when all do. What
+// the leader says of it is fresh, but a proof asks for its own word too.
+func (g *group) silentVoter() *cluster.Replica {
+	if g.config == nil {
+		return nil
+	}
+	for i, r := range g.config.Voters {
+		if g.v.nodes[r.Node] == nil && g.broken(r) == "" {
+			return &g.config.Voters[i]
+		}
+	}
+	return nil
+}
+
+// sound tells whether every voter answers and is good, those aside that are
+// known to be broken, and a majority is left.
 func (g *group) sound() bool {
+	if g.silentVoter() != nil {
+		return false
+	}
 	good := 0
 	for _, r := range g.config.Voters {
 		switch {

@@ -71,11 +71,11 @@ type predicate struct {
 // of copies without the node. HoldsNothing is the node's own word for the same.
 var (
 	// leftPredicates: a leaving member may be taken off the map.
-	leftPredicates = []predicate{answersItself, hasCurrentMap, holdsNothing, offTheGroups, everyPartitionFull}
+	leftPredicates = []predicate{answersItself, hasCurrentMap, holdsNothing, offTheGroups, holdersAnswer, everyPartitionFull}
 	// replacedPredicates: a lost member may be taken off the map.
-	replacedPredicates = []predicate{answeredByAnother, offTheGroups, everyPartitionFull}
+	replacedPredicates = []predicate{answeredByAnother, offTheGroups, holdersAnswer, everyPartitionFull}
 	// removalPredicates: the seat, with its volume, may go.
-	removalPredicates = []predicate{seatUnwanted, answersItself, offTheMap, hasCurrentMap, holdsNothing, offTheGroups, everyPartitionFull, enoughStay}
+	removalPredicates = []predicate{seatUnwanted, answersItself, offTheMap, hasCurrentMap, holdsNothing, offTheGroups, holdersAnswer, everyPartitionFull, enoughStay}
 )
 
 var seatUnwanted = predicate{"SeatUnwanted", func(s subject) (string, bool) {
@@ -148,6 +148,15 @@ var everyPartitionFull = predicate{"EveryPartitionFull", func(s subject) (string
 		}
 	}
 	return fmt.Sprintf("every partition has %d caught-up copies", s.m.ReplicationFactor), len(s.groups) > 0
+}}
+
+var holdersAnswer = predicate{"HoldersAnswer", func(s subject) (string, bool) {
+	for _, g := range s.groups {
+		if silent := g.silentVoter(); silent != nil {
+			return fmt.Sprintf("%s holds partition %d and does not answer itself", s.seatOf(silent.Node), g.partition), false
+		}
+	}
+	return "every node that holds a partition answers", true
 }}
 
 var enoughStay = predicate{"EnoughStay", func(s subject) (string, bool) {

@@ -150,7 +150,7 @@ func (s *sequence) uninterrupted() {
 	before := s.w.c.Placement(s.w.last.ClusterID)
 	made := s.w.c.Created()
 	for range 2000 {
-		if s.pass().Converged {
+		if r := s.pass(); r.Converged && len(r.Removable) == 0 {
 			break
 		}
 	}

@@ -162,13 +162,16 @@ func membersAt(m *cluster.Map, seat string) []*cluster.Member {
 	return out
 }
 
-// seatOf returns the seat name of a member for people; its short ID if unknown.
+// seatOf returns the seat name of a member for people; its short ID if unknown,
+// and both for a lost one, in whose seat there is another node.
 func (v *view) seatOf(id cluster.NodeID) string {
 	if n := v.nodes[id]; n != nil {
 		return n.seat.Name
 	}
 	if v.m != nil {
-		if member := v.m.Member(id); member != nil {
+		if member := v.m.Member(id); member != nil && member.State == cluster.MemberLost {
+			return fmt.Sprintf("the lost node %s of %s", id.Short(), member.Name)
+		} else if member != nil {
 			return member.Name
 		}
 	}

@@ -148,12 +148,12 @@ func (w *world) removeSeats(removable []coordinator.Removal) {
 	}
 }
 
-// settle passes until the coordinator says that all is as wanted, and then some
-// more, in which nothing may happen.
+// settle passes until the coordinator says that all is as wanted and nothing is
+// left to delete.
 func (w *world) settle(most int) coordinator.Result {
 	w.t.Helper()
 	for range most {
-		if r := w.pass(); r.Converged {
+		if r := w.pass(); r.Converged && len(r.Removable) == 0 {
 			return r
 		}
 	}

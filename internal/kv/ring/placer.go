@@ -94,7 +94,6 @@ func without(list []int, v int) []int {
 // shrink drops copies of p that are too many, in all or in a zone, until what
 // is missing can be added without breaking the spread of zones.
 func (pl *placer) shrink(p int) {
-	at := partitionPoint(p, pl.partitions)
 	for {
 		crowded, missing := false, 0
 		for z := range pl.ring.zones {
@@ -111,13 +110,24 @@ func (pl *placer) shrink(p int) {
 			if crowded && count <= pl.high[z] || count <= pl.low[z] {
 				continue
 			}
-			if worst < 0 || pl.surplus(m) > pl.surplus(worst) ||
-				pl.surplus(m) == pl.surplus(worst) && pl.ring.distance(at, m) > pl.ring.distance(at, worst) {
+			if worst < 0 || pl.drops(p, m, worst) {
 				worst = m
 			}
 		}
 		pl.remove(p, worst)
 	}
+}
+
+// drops tells whether p should rather lose its copy on a than that on b: on the
+// fuller node, then on the one that p prefers less. Who leads is no reason: a
+// coordinator hands the leadership over before it removes a copy and plans again
+// in between, and a plan that follows the leader would have it chase its tail.
+func (pl *placer) drops(p, a, b int) bool {
+	if sa, sb := pl.surplus(a), pl.surplus(b); sa != sb {
+		return sa > sb
+	}
+	at := partitionPoint(p, pl.partitions)
+	return pl.ring.distance(at, a) > pl.ring.distance(at, b)
 }
 
 // fill adds the copies that p lacks, in its order of preference, and passes over
