@@ -35,12 +35,27 @@ func (d *demo) stage(ctx context.Context, stage func(context.Context) error) err
 	defer cancel()
 	err := stage(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-		if len(d.status.Blocked) > 0 {
-			err = fmt.Errorf("%w: %s", err, strings.Join(d.status.Blocked, "; "))
-		}
+		err = errors.Join(append([]error{context.Cause(ctx)}, d.troubles()...)...)
 	}
 	return err
+}
+
+// troubles is what can be seen to be wrong.
+func (d *demo) troubles() (errs []error) {
+	for _, b := range d.status.Blocked {
+		errs = append(errs, errors.New(b))
+	}
+	for _, n := range d.status.Nodes {
+		if n.Problem != "" {
+			errs = append(errs, fmt.Errorf("%s, started again %d times (%s): %s", n.Name, n.Restarts, cmp.Or(n.LastExit, "never ended"), n.Problem))
+		}
+	}
+	if d.load != nil {
+		if e := d.load.Stats().LastError; e != "" {
+			errs = append(errs, fmt.Errorf("the load's last error: %s", e))
+		}
+	}
+	return errs
 }
 
 // say prints a line of the story.
