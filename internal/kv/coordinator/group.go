@@ -18,6 +18,10 @@ type group struct {
 	// any replica reports, which is no proof of anything. Nil when unknown.
 	config   *cluster.Config
 	progress map[uint64]cluster.Progress // the leader's; nil without
+	// available tells whether somebody leads with a quorum's word. That is less
+	// than a proven leader: answers given at slightly different times can
+	// contradict each other while a change of membership runs.
+	available bool
 }
 
 type report struct {
@@ -54,7 +58,11 @@ func (v *view) newGroup(partition uint32) *group {
 func (g *group) findLeader() {
 	var claim *report
 	for i, r := range g.reports {
-		if r.State == cluster.ReplicaRunning && r.Role == cluster.RoleLeader && (claim == nil || r.Term > claim.Term) {
+		if r.State != cluster.ReplicaRunning || r.Role != cluster.RoleLeader {
+			continue
+		}
+		g.available = g.available || len(r.Progress) > 0
+		if claim == nil || r.Term > claim.Term {
 			claim = &g.reports[i]
 		}
 	}

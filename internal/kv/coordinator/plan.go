@@ -137,10 +137,12 @@ func (p *planner) measure() {
 	p.Health = Health{Partitions: len(p.groups), Leaders: map[string]int{}}
 	led := map[cluster.NodeID]int{}
 	for _, g := range p.groups {
+		if g.available {
+			p.Health.Available++
+		}
 		if g.leader == nil {
 			continue
 		}
-		p.Health.Available++
 		p.Health.Leaders[g.leader.node.seat.Name]++
 		led[g.leader.node.status.Node]++
 		if g.full(p.copies()) {

@@ -208,6 +208,7 @@ func orphanProof(p *planner, g *group, r report) []Check {
 	holdsData := r.State != cluster.ReplicaEmpty && r.State != cluster.ReplicaRefused
 	return []Check{
 		{"LeaderProven", true, fmt.Sprintf("%s leads in term %d", g.leader.node.seat.Name, g.leader.Term)},
+		{"CurrentMap", p.current(r.node) && p.current(g.leader.node), fmt.Sprintf("both have the map of epoch %d", p.m.Epoch)},
 		{"NotJoint", !g.config.Joint(), "no change of membership is under way"},
 		{"NotInTheGroup", !g.has(r), fmt.Sprintf("the leader does not have replica %d", r.ID)},
 		{"NotNewer", r.Config.Index <= g.config.Index && r.CommitIndex <= g.leader.CommitIndex, "the leader knows all that the replica knows"},

@@ -24,7 +24,7 @@ func TestRandomChangesConverge(t *testing.T) {
 		sequences = 100
 	}
 	base := seed(t)
-	total := struct{ passes, crashes, events, counted, moves int }{}
+	total := struct{ passes, crashes, events, counted, broken, moves int }{}
 	for i := range sequences {
 		s := &sequence{seed: base, number: i, rnd: random(base, uint64(i))}
 		if !t.Run(fmt.Sprintf("%d", i), s.run) {
@@ -37,10 +37,11 @@ func TestRandomChangesConverge(t *testing.T) {
 		total.crashes += s.w.crashes
 		total.events += s.events
 		total.counted += s.counted
+		total.broken += s.broken
 		total.moves += s.w.c.Created()
 	}
-	t.Logf("%d sequences: %d changes (%d of them held against the least movement), %d copies made, %d passes, %d crashes",
-		sequences, total.events, total.counted, total.moves, total.passes, total.crashes)
+	t.Logf("%d sequences: %d changes (%d of them held against the least movement), %d copies made, %d volumes or copies broken, %d passes, %d crashes",
+		sequences, total.events, total.counted, total.moves, total.broken, total.passes, total.crashes)
 }
 
 type sequence struct {
@@ -52,7 +53,7 @@ type sequence struct {
 	faulty bool // calls get lost and late, and nodes stop for a while
 	story  []string
 
-	passes, events, counted int
+	passes, events, counted, broken int
 }
 
 func (s *sequence) run(t *testing.T) {
@@ -113,11 +114,13 @@ func (s *sequence) live() {
 	}
 	down := ""
 	for range s.rnd.IntN(60) {
-		s.pass()
+		r := s.pass()
 		if !s.faulty {
 			continue
 		}
 		switch list := s.w.spec.Seats; {
+		case down == "" && r.Health.AllFull() && r.ReplicationFactor >= 3 && s.rnd.IntN(20) == 0:
+			s.breakOne()
 		case down != "" && s.rnd.IntN(8) == 0:
 			s.w.tell("> %s is back", down)
 			s.w.c.Start(down)
@@ -132,6 +135,25 @@ func (s *sequence) live() {
 		}
 	}
 	s.startAll()
+}
+
+// breakOne takes one copy of every partition at most, with all others full.
+func (s *sequence) breakOne() {
+	list := s.w.wantedSeats()
+	seat := list[s.rnd.IntN(len(list))]
+	if s.rnd.IntN(2) == 0 {
+		s.w.tell("> the volume of %s is lost", seat)
+		s.w.c.LoseVolume(seat)
+		s.broken++
+		return
+	}
+	s.w.tell("> %s has bit rot", seat)
+	for p := range s.w.spec.Partitions {
+		if s.rnd.IntN(2) == 0 {
+			s.w.c.Damage(seat, uint32(p))
+			s.broken++
+		}
+	}
 }
 
 func (s *sequence) startAll() {

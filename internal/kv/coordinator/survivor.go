@@ -11,7 +11,7 @@ import (
 func (p *planner) reportLeaderless() {
 	var waiting, quorumLost, dataLost []uint32
 	for _, g := range p.groups {
-		if g.leader != nil {
+		if g.available {
 			continue
 		}
 		switch alive, total := p.votersLeft(g); {
@@ -62,7 +62,7 @@ func (p *planner) planSurvivors() {
 		return
 	}
 	for _, g := range p.groups {
-		if g.leader != nil || g.config == nil || len(g.config.Voters) != 2 {
+		if g.available || g.config == nil || len(g.config.Voters) != 2 {
 			continue
 		}
 		for _, r := range g.reports {
