@@ -202,7 +202,8 @@ type FailoverSpec struct {
 	// What to do when a partition has lost its quorum and it does not come back.
 	// Wait: nothing; the partition serves again when enough of its replicas are
 	// back. PromoteSurvivor: a survivor that provably has every acknowledged write
-	// (with replicationFactor 2, either one) goes on alone.
+	// (with replicationFactor 2, either one) goes on alone after two minutes. Until
+	// the other is back or replaced there is only one copy then.
 	// +kubebuilder:default=Wait
 	// +optional
 	OnQuorumLoss QuorumLossPolicy `json:"onQuorumLoss,omitempty"`
@@ -233,7 +234,8 @@ type RebalanceSpec struct {
 	// +optional
 	BytesPerSecond *resource.Quantity `json:"bytesPerSecond,omitempty"`
 
-	// Starts no new moves while true. What is under way is brought to an end.
+	// While true, no moves begin that balance the cluster or empty a node. Those
+	// under way are brought to an end, and missing copies are still made.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 }

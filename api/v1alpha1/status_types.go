@@ -53,9 +53,9 @@ type KVClusterStatus struct {
 	// +optional
 	Rebalance RebalanceStatus `json:"rebalance,omitzero"`
 
-	// Every node, sorted by name.
-	// +listType=map
-	// +listMapKey=name
+	// Every node, sorted by name. A pod that lost its volume is there twice until
+	// the copies of its lost volume are made anew: as Lost and as its new self.
+	// +listType=atomic
 	// +optional
 	Members []MemberStatus `json:"members,omitempty"`
 }
@@ -65,10 +65,11 @@ type RebalanceStatus struct {
 	// Why there are moves, in words. Empty when there are none.
 	// +optional
 	Reason string `json:"reason,omitempty"`
-	// Percent with its sign, for people: "100%" when there is nothing to do.
+	// For people: "100%" when all data is where it should be, "40%" on the way,
+	// "Pending" before moves can begin, "Unknown" when the operator cannot tell.
 	// +optional
 	Progress string `json:"progress,omitempty"`
-	// Share of the moves' bytes that has arrived; 100 when there is nothing to do.
+	// Share of the moves that is done; 100 when there is nothing to do.
 	// +optional
 	Percent int32 `json:"percent"`
 	// Moves since the last time that there was nothing to do, those still to be

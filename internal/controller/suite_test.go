@@ -10,6 +10,8 @@ import (
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -21,7 +23,7 @@ import (
 )
 
 // What the specs share: an API server with the CRD and nothing else. There is
-// no kubelet and no StatefulSet controller; fakekubelet_test.go plays them.
+// no kubelet and no StatefulSet controller; fakekube_test.go plays them.
 var (
 	scheme    = runtime.NewScheme()
 	apiConfig *rest.Config
@@ -56,4 +58,9 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	DeferCleanup(env.Stop)
 	api, err = client.New(apiConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+
+	for i, zone := range zones {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: workerOf(i), Labels: map[string]string{corev1.LabelTopologyZone: zone}}}
+		Expect(api.Create(ctx, node)).To(Succeed())
+	}
 })

@@ -23,7 +23,7 @@ func DisruptionBudget(c *v1alpha1.KVCluster) *policyv1ac.PodDisruptionBudgetAppl
 		return nil
 	}
 	return policyv1ac.PodDisruptionBudget(DisruptionBudgetName(c.Name), c.Namespace).
-		WithLabels(objectLabels(c)).
+		WithLabels(Labels(c)).
 		WithOwnerReferences(Owner(c)).
 		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
 			WithMaxUnavailable(intstr.FromInt32(1)).
@@ -34,7 +34,7 @@ func DisruptionBudget(c *v1alpha1.KVCluster) *policyv1ac.PodDisruptionBudgetAppl
 // server: it has no rights, and its token is not mounted.
 func ServiceAccount(c *v1alpha1.KVCluster) *corev1ac.ServiceAccountApplyConfiguration {
 	return corev1ac.ServiceAccount(ServiceAccountName(c.Name), c.Namespace).
-		WithLabels(objectLabels(c)).
+		WithLabels(Labels(c)).
 		WithOwnerReferences(Owner(c)).
 		WithAutomountServiceAccountToken(false)
 }

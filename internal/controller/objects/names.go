@@ -103,8 +103,8 @@ func Selector(cluster string) labels.Selector {
 	return labels.SelectorFromSet(SelectorLabels(cluster))
 }
 
-// objectLabels are the labels of every object of the cluster.
-func objectLabels(c *v1alpha1.KVCluster) map[string]string {
+// Labels are the labels of every object of the cluster.
+func Labels(c *v1alpha1.KVCluster) map[string]string {
 	l := SelectorLabels(c.Name)
 	l[LabelManagedBy] = manager
 	return l

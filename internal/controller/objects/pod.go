@@ -28,7 +28,7 @@ func podTemplate(c *v1alpha1.KVCluster, image string) *corev1ac.PodTemplateSpecA
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	maps.Copy(labels, objectLabels(c))
+	maps.Copy(labels, Labels(c))
 
 	spec := corev1ac.PodSpec().
 		WithServiceAccountName(ServiceAccountName(c.Name)).

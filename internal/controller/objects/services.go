@@ -14,7 +14,7 @@ import (
 // before they are ready, since being ready needs the others.
 func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 	return corev1ac.Service(HeadlessName(c.Name), c.Namespace).
-		WithLabels(objectLabels(c)).
+		WithLabels(Labels(c)).
 		WithOwnerReferences(Owner(c)).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
@@ -51,7 +51,7 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	maps.Copy(labels, objectLabels(c))
+	maps.Copy(labels, Labels(c))
 	return corev1ac.Service(ServiceName(c.Name), c.Namespace).
 		WithLabels(labels).
 		WithAnnotations(wish.Annotations).

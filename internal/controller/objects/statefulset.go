@@ -32,7 +32,7 @@ type StatefulSetInput struct {
 // the proof that a volume is empty.
 func StatefulSet(c *v1alpha1.KVCluster, in StatefulSetInput) *appsv1ac.StatefulSetApplyConfiguration {
 	return appsv1ac.StatefulSet(StatefulSetName(c.Name), c.Namespace).
-		WithLabels(objectLabels(c)).
+		WithLabels(Labels(c)).
 		WithOwnerReferences(Owner(c)).
 		WithSpec(appsv1ac.StatefulSetSpec().
 			WithReplicas(in.Replicas).
