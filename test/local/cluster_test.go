@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,11 +196,19 @@ func (c *cluster) check(l *load.Load) {
 	require.Zero(c.t, account.Stats.Late+uint64(account.Verification.Late), "a write of unknown outcome landed after a later one")
 }
 
+// printLogs shows what is unusual in the logs.
 func (c *cluster) printLogs() {
-	for _, n := range c.nodes {
-		out, _ := exec.Command("tail", "-n", "30", c.dir+"/"+n.Name+"/node.log").CombinedOutput()
-		c.t.Logf("%s:\n%s", n.Name, out)
+	logs, err := filepath.Glob(filepath.Join(c.dir, "*", "node.log"))
+	require.NoError(c.t, err)
+	for _, name := range append(logs, filepath.Join(c.dir, "coordinator.log")) {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		lines := slices.DeleteFunc(strings.Split(string(content), "\n"), func(line string) bool {
+			return line == "" || strings.Contains(line, "level=INFO")
+		})
+		const most = 15
+		c.t.Logf("%s:\n%s", name, strings.Join(lines[max(0, len(lines)-most):], "\n"))
 	}
-	out, _ := exec.Command("tail", "-n", "30", c.dir+"/coordinator.log").CombinedOutput()
-	c.t.Logf("coordinator:\n%s", out)
 }
