@@ -27,6 +27,18 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/wal"
 )
 
+// ballastBytes is given back to a full volume so that the log can be compacted.
+const ballastBytes = 32 << 20
+
+// syncOf returns how often the log syncs under a map. A change takes effect when
+// the node is next started.
+func syncOf(m *cluster.Map) wal.Sync {
+	if m != nil && m.Settings.Sync == cluster.SyncInterval {
+		return wal.Interval(time.Second)
+	}
+	return wal.Always
+}
+
 // Folders below a node's directory.
 const (
 	logDir      = "log"
@@ -148,6 +160,7 @@ func (n *Node) open() error {
 	}
 	log, found, err := wal.Open(wal.Options{
 		FS: n.fs, Dir: path.Join(n.dir, logDir), SnapshotDir: path.Join(n.dir, snapshotDir), NodeID: string(n.id), Logger: n.logger, Fatal: n.opts.Fatal,
+		ReserveBytes: ballastBytes, Sync: syncOf(m),
 	})
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
@@ -186,6 +199,13 @@ func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 	if found.Cut != nil {
 		n.logger.Warn("the log ended in an unfinished write, which was cut", "segment", found.Cut.Segment,
 			"offset", found.Cut.Offset, "bytes", found.Cut.Bytes)
+	}
+	for _, d := range found.Damage {
+		n.problems = append(n.problems, fmt.Sprintf("log segment %d is damaged at offset %d: %s", d.Segment, d.Offset, d.Reason))
+	}
+	if found.MetaStale != nil && !n.membership.Joined {
+		return fmt.Errorf("the log lost the record of which cluster this node belongs to (segment %d, offset %d: %s): "+
+			"empty the volume so that the node comes back as a new one", found.MetaStale.Segment, found.MetaStale.Offset, found.MetaStale.Reason)
 	}
 	for p, refusal := range found.Refused {
 		reason := fmt.Sprintf("log segment %d is damaged at offset %d: %s", refusal.Segment, refusal.Offset, refusal.Reason)

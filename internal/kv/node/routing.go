@@ -14,13 +14,14 @@ type routing struct {
 	known   atomic.Int64                         // partitions with a leader
 
 	mu      sync.Mutex
-	waiting map[uint32][]func() // run when the partition's entry changes
+	waiting map[uint32]map[uint64]func() // run when the partition's entry changes
+	nextID  uint64
 }
 
 func newRouting(partitions int) *routing {
 	return &routing{
 		entries: make([]atomic.Pointer[cluster.Leadership], partitions),
-		waiting: map[uint32][]func(){},
+		waiting: map[uint32]map[uint64]func(){},
 	}
 }
 
@@ -80,12 +81,22 @@ func newer(a, b *cluster.Leadership, local bool) bool {
 	}
 }
 
-// onChange runs fn once, when the partition's entry next changes. It may run it
-// on any goroutine.
-func (t *routing) onChange(partition uint32, fn func()) {
+// onChange runs fn once, when the partition's entry next changes, on any
+// goroutine. The returned function takes that back.
+func (t *routing) onChange(partition uint32, fn func()) (cancel func()) {
 	t.mu.Lock()
-	t.waiting[partition] = append(t.waiting[partition], fn)
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	t.nextID++
+	id := t.nextID
+	if t.waiting[partition] == nil {
+		t.waiting[partition] = map[uint64]func(){}
+	}
+	t.waiting[partition][id] = fn
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.waiting[partition], id)
+	}
 }
 
 // missing returns how many partitions have no known leader.

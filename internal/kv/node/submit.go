@@ -24,8 +24,13 @@ import (
 // certainly was not executed; everything else is answered UNKNOWNRESULT, which no
 // client repeats by itself.
 
-// retryAfter bounds the wait for news of a leader: news may get lost.
-const retryAfter = 50 * time.Millisecond
+const (
+	// retryAfter is the pause before a leader that did not take a call is asked
+	// again.
+	retryAfter = 20 * time.Millisecond
+	// newsTimeout bounds the wait for news of a leader: news may get lost.
+	newsTimeout = 500 * time.Millisecond
+)
 
 // maxCommandBytes bounds a write: its log entry must fit into one record on the way
 // to the followers.
@@ -132,15 +137,21 @@ func (n *Node) later(v *view, c *replica.Request) {
 		n.finish(c)
 		return
 	}
+	if v.routing.leader(c.Partition) != "" {
+		time.AfterFunc(min(retryAfter, time.Duration(left)), func() { n.route(c) })
+		return
+	}
 	var once atomic.Bool
 	again := func() {
 		if once.CompareAndSwap(false, true) {
 			n.route(c)
 		}
 	}
-	time.AfterFunc(min(retryAfter, time.Duration(left)), again)
-	if v.routing.leader(c.Partition) == "" {
-		v.routing.onChange(c.Partition, again)
+	forget := v.routing.onChange(c.Partition, again)
+	time.AfterFunc(min(newsTimeout, time.Duration(left)), func() { forget(); again() })
+	if v.routing.leader(c.Partition) != "" { // learned just before onChange
+		forget()
+		again()
 	}
 }
 

@@ -45,7 +45,8 @@ type Replica struct {
 		leading    bool // and able to serve
 		readable   bool // holds a state of the partition
 	}
-	leader atomic.Uint64 // replica ID, 0 if unknown
+	leader   atomic.Uint64 // replica ID, 0 if unknown
+	received atomic.Uint64 // snapshot streams, for the names of their files
 
 	// Everything below belongs to the owner.
 
@@ -310,6 +311,7 @@ func (r *Replica) Flush() {
 	for r.rn.HasReady() {
 		r.handle(r.rn.Ready())
 	}
+	r.dropIncoming()
 	if r.statusOld {
 		r.publish()
 	}

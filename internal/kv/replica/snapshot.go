@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -153,7 +154,7 @@ func (r *Replica) ReceiveSnapshot(from cluster.NodeID, h SnapshotHeader, body io
 		ref:    &wal.SnapshotRef{Term: h.Term, Index: h.Index, Received: true, Meta: meta},
 		store:  store.New(r.seed),
 	}
-	name := fmt.Sprintf("p%05d-r%d-%d-received.snap", r.partition, r.id, h.Index)
+	name := fmt.Sprintf("p%05d-r%d-%d-received-%d.snap", r.partition, r.id, h.Index, r.received.Add(1))
 	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(w, body); return err }); err != nil {
 		return err
 	}
@@ -180,12 +181,25 @@ func (r *Replica) offer(from cluster.NodeID, in *incomingSnapshot) {
 	})
 }
 
-// takeIncoming returns the state of a snapshot that the library has accepted, and
-// forgets those that it has not. Their files go when the log next looks.
+// takeIncoming returns the state of a snapshot that the library has accepted.
 func (r *Replica) takeIncoming(s *raftpb.Snapshot) *incomingSnapshot {
-	in := r.incoming[s.GetMetadata().GetIndex()]
-	clear(r.incoming)
+	index := s.GetMetadata().GetIndex()
+	in := r.incoming[index]
+	delete(r.incoming, index)
 	return in
+}
+
+// dropIncoming deletes the snapshots that the library did not take: it asks for
+// one that it accepts in the round in which it was offered.
+func (r *Replica) dropIncoming() {
+	for index, in := range r.incoming {
+		delete(r.incoming, index)
+		r.host.Background(func() {
+			if err := r.fs.Remove(path.Join(r.dir, in.ref.File)); err != nil {
+				r.logger.Warn("a snapshot that is not needed could not be deleted; the next start does it", "error", err)
+			}
+		})
+	}
 }
 
 // install replaces the state by a snapshot that is now the start of the log.
