@@ -255,3 +255,9 @@ func appendMessage(i, entries, size int) Message {
 	}
 	return m
 }
+
+func splitAddress(t *testing.T, address string) (host, port string) {
+	host, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	return host, port
+}

@@ -21,14 +21,20 @@ func (p *peer) dialLoop(ctx context.Context, address string) {
 	t := &p.t.config.Timing
 	pause := t.RetryMin
 	down := time.Now()
-	for ctx.Err() == nil {
-		s, err := p.dial(ctx, address)
+	// Every other try goes to where the peer was seen dialing from, if it was.
+	elsewhere := false
+	for ; ctx.Err() == nil; elsewhere = !elsewhere {
+		target := address
+		if seen := p.observed(address); elsewhere && seen != "" {
+			target = seen
+		}
+		s, err := p.dial(ctx, target, address)
 		if err != nil {
 			if ctx.Err() != nil {
 				return
 			}
 			p.counters.dialFailures.Add(1)
-			p.complain(address, down, err)
+			p.complain(target, down, err)
 		} else {
 			p.complaints.reset()
 			up := time.Now()
@@ -37,7 +43,7 @@ func (p *peer) dialLoop(ctx context.Context, address string) {
 				pause = t.RetryMin
 			}
 			if ctx.Err() == nil {
-				p.t.config.Logger.Info("connection to peer broke", "peer", p.id.Short(), "address", address, "error", err)
+				p.t.config.Logger.Info("connection to peer broke", "peer", p.id.Short(), "address", target, "error", err)
 			}
 		}
 		wait := time.NewTimer(pause/2 + rand.N(pause/2+1))
@@ -46,7 +52,7 @@ func (p *peer) dialLoop(ctx context.Context, address string) {
 		case <-wait.C:
 			pause = min(pause*3/2, t.RetryMax)
 		case <-p.kick:
-			pause = t.RetryMin
+			pause, elsewhere = t.RetryMin, false // the next turn goes elsewhere
 		}
 		wait.Stop()
 	}
@@ -68,12 +74,13 @@ func (p *peer) complain(address string, down time.Time, err error) {
 // maxHandshakeBytes bounds a peer's answer.
 const maxHandshakeBytes = 16 << 10
 
-// dial connects to the peer and shakes hands.
-func (p *peer) dial(ctx context.Context, address string) (*outStream, error) {
+// dial connects to the peer at target and shakes hands. To TLS the peer has the
+// name in address wherever it is dialed.
+func (p *peer) dial(ctx context.Context, target, address string) (*outStream, error) {
 	if p.t.config.ClusterID() == "" {
 		return nil, errors.New("this node belongs to no cluster yet")
 	}
-	conn, err := p.t.connect(ctx, address)
+	conn, err := p.t.connect(ctx, target, address)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +96,12 @@ func (p *peer) dial(ctx context.Context, address string) (*outStream, error) {
 	return s, nil
 }
 
-// connect opens a connection, with TLS if so configured.
-func (t *Transport) connect(ctx context.Context, address string) (net.Conn, error) {
+// connect opens a connection to target, with TLS, if so configured, to the host
+// of address.
+func (t *Transport) connect(ctx context.Context, target, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timing.DialTimeout)
 	defer cancel()
-	conn, err := t.config.Dial(ctx, "tcp", address)
+	conn, err := t.config.Dial(ctx, "tcp", target)
 	if err != nil {
 		return nil, err // says dial and the address
 	}
@@ -111,7 +119,7 @@ func (t *Transport) connect(ctx context.Context, address string) (net.Conn, erro
 	secure := tls.Client(conn, c)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		return nil, fmt.Errorf("TLS with %s: %w", target, err)
 	}
 	return secure, nil
 }

@@ -17,7 +17,7 @@ import (
 //	+--------+--------+----+----------+--------+--------+---------------+
 //	   u32      u32     u8    u8 x 3     u32      u32     length bytes
 //
-//	length  of the payload, at most maxFrameBytes
+//	length  of the payload, at most frameType.maxBytes
 //	count   of the records in the payload
 //	crc     CRC-32C of the payload
 //	hcrc    CRC-32C of the 16 bytes before it: a damaged length is seen before
@@ -50,6 +50,9 @@ const (
 	// MaxRecordBytes is the largest message, request or reply.
 	MaxRecordBytes = 128 << 20
 	maxFrameBytes  = MaxRecordBytes + targetFrameBytes
+	// maxLeadingBytes is the largest frame of news, which cost the receiver many
+	// times their bytes.
+	maxLeadingBytes = 1 << 20
 	// maxFrameRecords bounds count. The sender closes a frame long before.
 	maxFrameRecords = 1 << 16
 )
@@ -74,6 +77,17 @@ func sealFrame(b []byte, typ frameType, count int) {
 	binary.LittleEndian.PutUint32(h[16:], crc32.Checksum(h[:16], castagnoli))
 }
 
+// maxBytes returns the largest payload of a frame of that type.
+func (t frameType) maxBytes() uint32 {
+	switch t {
+	case frameBeat:
+		return 0
+	case frameLeading:
+		return maxLeadingBytes
+	}
+	return maxFrameBytes
+}
+
 // frameHeader is a header that passed its checks.
 type frameHeader struct {
 	length, count int
@@ -90,8 +104,8 @@ func parseFrameHeader(h []byte) (frameHeader, error) {
 	switch {
 	case h[9]|h[10]|h[11] != 0 || f.typ == 0 || f.typ >= frameTypes:
 		return frameHeader{}, malformed("frame of unknown type %d", binary.LittleEndian.Uint32(h[8:]))
-	case length > maxFrameBytes:
-		return frameHeader{}, malformed("frame of %d bytes: more than %d", length, maxFrameBytes)
+	case length > f.typ.maxBytes():
+		return frameHeader{}, malformed("frame of type %d with %d bytes: more than %d", f.typ, length, f.typ.maxBytes())
 	case count > maxFrameRecords || count > length:
 		return frameHeader{}, malformed("frame of %d bytes with %d records", length, count)
 	}
@@ -102,13 +116,12 @@ func parseFrameHeader(h []byte) (frameHeader, error) {
 // frameReader takes a stream apart.
 type frameReader struct {
 	r      *bufio.Reader
-	max    int    // bytes of payload
 	header []byte // frameHeaderBytes
 	spare  []byte // a payload buffer that nothing refers to
 }
 
-func newFrameReader(r *bufio.Reader, maxBytes int) *frameReader {
-	return &frameReader{r: r, max: maxBytes, header: make([]byte, frameHeaderBytes)}
+func newFrameReader(r *bufio.Reader) *frameReader {
+	return &frameReader{r: r, header: make([]byte, frameHeaderBytes)}
 }
 
 // firstAllocation bounds what a length costs before its bytes are there.
@@ -123,9 +136,6 @@ func (fr *frameReader) next() (frameHeader, []byte, error) {
 	f, err := parseFrameHeader(fr.header)
 	if err != nil {
 		return frameHeader{}, nil, err
-	}
-	if f.length > fr.max {
-		return frameHeader{}, nil, malformed("frame of %d bytes: more than %d", f.length, fr.max)
 	}
 	payload, err := fr.payload(f.length)
 	if err != nil {

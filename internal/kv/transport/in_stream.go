@@ -172,7 +172,7 @@ func (s *inStream) receive(r *bufio.Reader) error {
 		}
 		live = io.MultiReader(strings.NewReader(string(early)), live)
 	}
-	frames := newFrameReader(bufio.NewReaderSize(live, 64<<10), maxFrameBytes)
+	frames := newFrameReader(bufio.NewReaderSize(live, 64<<10))
 	var decoder raftDecoder
 	for {
 		f, payload, err := frames.next()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"time"
 )
@@ -45,14 +46,17 @@ func (s *outStream) run(ctx context.Context) error {
 // listen returns when the peer has been silent for too long, or closed.
 func (s *outStream) listen() error {
 	dead := s.p.t.config.Timing.DeadAfter
-	frames := newFrameReader(s.r, 0)
+	header := make([]byte, frameHeaderBytes)
 	for {
 		if err := s.conn.SetReadDeadline(time.Now().Add(dead)); err != nil {
 			return err
 		}
-		f, _, err := frames.next()
-		if err != nil {
+		if _, err := io.ReadFull(s.r, header); err != nil {
 			return fmt.Errorf("listen: %w", err)
+		}
+		f, err := parseFrameHeader(header)
+		if err != nil {
+			return err
 		}
 		if f.typ != frameBeat {
 			return malformed("frame of type %d on the way back", f.typ)

@@ -2,8 +2,12 @@ package transport
 
 import (
 	"context"
+	"net"
+	"slices"
 	"sync"
 	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 )
@@ -168,6 +172,26 @@ func (p *peer) dropRequests() {
 	p.counters.repliesDropped.Add(uint64(p.lanes[frameReplies].clear()))
 }
 
+// observed returns where the peer was last seen dialing from, with the port of
+// address, or "" if it is not connected: when a pod has come back with another IP
+// address, its name may lead to the old one for a while.
+func (p *peer) observed(address string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.in == nil {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(p.in.conn.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	return net.JoinHostPort(host, port)
+}
+
 func (p *peer) unreachable() {
 	if p.t.ctx.Err() == nil {
 		p.t.config.Handler.Unreachable(p.id)
@@ -197,7 +221,7 @@ func (p *peer) sendRaft(msgs []Message) {
 	for i := range msgs {
 		m := &msgs[i]
 		size := raftSize(m)
-		if size > MaxRecordBytes || len(m.Raft.Entries) > maxRecordEntries || l.full(size) || p.address == "" {
+		if p.address == "" || l.full(size) || !fits(m.Raft, size) {
 			dropped++
 			continue
 		}
@@ -217,6 +241,14 @@ func (p *peer) sendRaft(msgs []Message) {
 		p.counters.messagesDropped.Add(uint64(dropped))
 	}
 	p.wakeWriter()
+}
+
+// fits tells whether a message of that size is within what a receiver takes.
+func fits(m *raftpb.Message, size int) bool {
+	if !isCompact(m) {
+		return size <= maxProtobufBytes
+	}
+	return size <= MaxRecordBytes && len(m.Entries) <= maxRecordEntries
 }
 
 func (p *peer) sendForward(req *ForwardRequest) error {
@@ -252,7 +284,9 @@ func (p *peer) queueForward(req *ForwardRequest) error {
 
 func (p *peer) sendReply(reply *ForwardReply) {
 	p.mu.Lock()
-	if p.out == nil {
+	// The peer may count on a connection that this side has not taken up yet, so
+	// a reply waits for one as long as the peer's own connection is there.
+	if p.address == "" || p.out == nil && p.in == nil {
 		p.mu.Unlock()
 		p.counters.repliesDropped.Add(1)
 		return
@@ -272,25 +306,34 @@ func (p *peer) sendReply(reply *ForwardReply) {
 	p.wakeWriter()
 }
 
+// newsPerRecord keeps a record of news far below maxLeadingBytes.
+const newsPerRecord = 128
+
 func (p *peer) sendLeading(news []cluster.Leadership) {
+	for part := range slices.Chunk(news, newsPerRecord) {
+		if err := p.queueLeading(part); err != nil {
+			p.t.config.Logger.Error("news of leaders not sent", "error", err)
+			return
+		}
+	}
+	p.wakeWriter()
+}
+
+func (p *peer) queueLeading(news []cluster.Leadership) error {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	l := &p.lanes[frameLeading]
 	size := 512 * len(news) // about: only the bound of the queue depends on it
 	if p.out == nil || l.full(size) {
-		p.mu.Unlock()
-		return
+		return nil
 	}
 	f := l.room(size)
 	before := len(f.buf)
 	buf, err := appendLeading(f.buf, news)
-	if err == nil {
-		f.buf = buf
-		l.add(f, before, 0)
-	}
-	p.mu.Unlock()
 	if err != nil {
-		p.t.config.Logger.Error("news of leaders not sent", "error", err)
-		return
+		return err
 	}
-	p.wakeWriter()
+	f.buf = buf
+	l.add(f, before, 0)
+	return nil
 }

@@ -50,7 +50,7 @@ func (d *raftDecoder) decode(payload []byte, count int) (msgs []Message, aliased
 	}
 	msgs = make([]Message, count)
 	c := cursor{b: payload}
-	entriesLeft := maxFrameEntries
+	entriesLeft, protobufLeft := maxFrameEntries, maxFrameProtobuf
 	for i := range msgs {
 		m := &msgs[i]
 		m.Partition = c.uvarint32()
@@ -59,7 +59,7 @@ func (d *raftDecoder) decode(payload []byte, count int) (msgs []Message, aliased
 		case form == formCompact:
 			aliased = d.compact(&c, m, count-i, &entriesLeft) || aliased
 		case form == formProtobuf:
-			if err := decodeProtobuf(&c, m); err != nil {
+			if err := decodeProtobuf(&c, m, &protobufLeft); err != nil {
 				return nil, false, err
 			}
 		default:
@@ -75,12 +75,14 @@ func (d *raftDecoder) decode(payload []byte, count int) (msgs []Message, aliased
 	return msgs, aliased, nil
 }
 
-func decodeProtobuf(c *cursor, m *Message) error {
+func decodeProtobuf(c *cursor, m *Message, left *int) error {
 	m.SentAt, m.Echo = int64(c.uvarint()), int64(c.uvarint())
 	b := c.bytes()
-	if c.bad {
+	if c.bad || len(b) > *left {
+		c.fail()
 		return nil // the caller sees it
 	}
+	*left -= len(b)
 	m.Raft = new(raftpb.Message)
 	if err := proto.Unmarshal(b, m.Raft); err != nil {
 		return fmt.Errorf("%w: Raft message in protobuf: %w", errMalformed, err)

@@ -82,6 +82,13 @@ const (
 // for one message keeps far below.
 const maxFrameEntries = 1 << 18
 
+// A few bytes of protobuf can make a large message of messages, so these bound
+// that of one message and of one frame. A frame that is not closed takes one more.
+const (
+	maxProtobufBytes = 256 << 10
+	maxFrameProtobuf = maxProtobufBytes + targetFrameBytes
+)
+
 // raftSize returns a bound of the bytes that a message takes as a record, exact
 // but for the numbers.
 func raftSize(m *Message) int {

@@ -18,7 +18,7 @@ import (
 func (t *Transport) newSnapshotClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			conn, err := t.connect(ctx, address)
+			conn, err := t.connect(ctx, address, address)
 			if err != nil {
 				return nil, err
 			}
