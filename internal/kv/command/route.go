@@ -146,8 +146,16 @@ func cursorPartition(arg []byte, partitions uint32) (uint32, bool) {
 	return uint32(n >> cursorBits), true
 }
 
-// parseCursor reads an unsigned decimal number.
+// parseCursor reads a cursor as Redis does with strtoul: what is empty is 0, and a
+// plus sign may stand before it.
 func parseCursor(arg []byte) (uint64, bool) {
+	arg = cString(arg)
+	if len(arg) == 0 {
+		return 0, true
+	}
+	if len(arg) > 1 && arg[0] == '+' {
+		arg = arg[1:]
+	}
 	n, err := strconv.ParseUint(string(arg), 10, 64)
 	return n, err == nil
 }
