@@ -121,7 +121,8 @@ func decodeHeader(p []byte) (*segmentHeader, error) {
 		closed:          p[72] == 1,
 		nodeID:          string(p[74 : 74+n]),
 	}
-	if h.checkpointEnd < recordsStart || h.previousEnd < 0 || h.notedOffset < 0 {
+	if h.checkpointEnd < recordsStart || h.checkpointEnd > maxOffset ||
+		uint64(h.previousEnd) > maxOffset || uint64(h.notedOffset) > maxOffset {
 		return nil, ErrCorrupt
 	}
 	return h, nil

@@ -28,19 +28,12 @@ func Open(o Options) (*Log, *Recovery, error) {
 			return nil, nil, fmt.Errorf("make the log's directory: %w", err)
 		}
 	}
-	lock, err := o.FS.Lock(path.Join(o.Dir, "LOCK"))
+	lock, err := o.FS.Lock(path.Join(o.Dir, lockName))
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &Log{
-		opts:    o,
-		lock:    lock,
-		groups:  map[uint32]*Group{},
-		wake:    make(chan struct{}, 1),
-		quit:    make(chan struct{}),
-		stopped: make(chan struct{}),
-	}
-	l.keeper = newKeeper(l)
+	l := newLog(o)
+	l.lock = lock
 	rec, err := l.open()
 	if err != nil {
 		l.segments.close()
@@ -49,10 +42,29 @@ func Open(o Options) (*Log, *Recovery, error) {
 	return l, rec, nil
 }
 
+const lockName = "LOCK"
+
+func newLog(o Options) *Log {
+	l := &Log{
+		opts:    o,
+		groups:  map[uint32]*Group{},
+		wake:    make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	l.keeper = newKeeper(l)
+	return l
+}
+
 func (l *Log) open() (*Recovery, error) {
-	numbers, err := l.listSegments()
+	numbers, leftovers, err := l.listSegments()
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range leftovers {
+		if err := l.opts.FS.Remove(path.Join(l.opts.Dir, name)); err != nil {
+			return nil, fmt.Errorf("remove what a crash left: %w", err)
+		}
 	}
 	w := &writer{Log: l, state: newState(), serial: 1}
 	var rec *Recovery
@@ -72,25 +84,22 @@ func (l *Log) open() (*Recovery, error) {
 	return rec, nil
 }
 
-// listSegments returns the numbers of the segments in order, and removes what a
-// crash left half done.
-func (l *Log) listSegments() ([]uint64, error) {
+// listSegments returns the numbers of the segments in order, and the names of
+// files that are of no use any more.
+func (l *Log) listSegments() (numbers []uint64, leftovers []string, err error) {
 	names, err := l.opts.FS.List(l.opts.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("list the log: %w", err)
+		return nil, nil, fmt.Errorf("list the log: %w", err)
 	}
-	var numbers []uint64
 	for _, name := range names {
 		if n := parseSegmentName(name); n != 0 {
 			numbers = append(numbers, n)
 		} else if strings.HasSuffix(name, temporarySuffix) || name == ballastName {
-			if err := l.opts.FS.Remove(path.Join(l.opts.Dir, name)); err != nil {
-				return nil, fmt.Errorf("remove what a crash left: %w", err)
-			}
+			leftovers = append(leftovers, name)
 		}
 	}
 	slices.Sort(numbers)
-	return numbers, nil
+	return numbers, leftovers, nil
 }
 
 // create makes the first segment.

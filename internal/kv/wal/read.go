@@ -109,11 +109,11 @@ const (
 func (g *Group) readFiles(out []Entry, es []fileEntry, held map[uint32]*segment) error {
 	for len(es) > 0 {
 		start := es[0].at
-		end := int64(start.offset) + recordBytes(int(start.length))
+		end := int64(start.offset) + recordHeader + int64(start.length)
 		n := 1
 		for ; n < len(es); n++ {
 			at := es[n].at
-			next := int64(at.offset) + recordBytes(int(at.length))
+			next := int64(at.offset) + recordHeader + int64(at.length)
 			if at.segment != start.segment || int64(at.offset)-end > readGap || next-int64(start.offset) > readAhead {
 				break
 			}

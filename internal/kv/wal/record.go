@@ -125,15 +125,14 @@ func endRecord(buf []byte, start int, seed uint32, r *Record) ([]byte, uint32) {
 }
 
 // decodeRecord reads the record at the start of p into r, whose Place is left
-// alone and whose Payload points into p. It returns the record's size and CRC, or
-// false if there is no valid record.
+// alone and whose Payload points into p. It returns the record's size with its
+// padding, which need not be in p, and its CRC; or false if there is no valid record.
 func decodeRecord(p []byte, seed uint32, r *Record) (size int64, crc uint32, ok bool) {
 	if len(p) < recordHeader {
 		return 0, 0, false
 	}
 	length := binary.LittleEndian.Uint32(p[4:])
-	size = recordBytes(int(length))
-	if length > MaxRecordBytes || size > int64(len(p)) {
+	if length > MaxRecordBytes || int(length) > len(p)-recordHeader {
 		return 0, 0, false
 	}
 	r.Type = RecordType(p[8])
@@ -153,5 +152,5 @@ func decodeRecord(p []byte, seed uint32, r *Record) (size int64, crc uint32, ok 
 	r.Serial = binary.LittleEndian.Uint32(p[40:])
 	r.Sequence = binary.LittleEndian.Uint32(p[44:])
 	r.Payload = p[recordHeader : recordHeader+length : recordHeader+length]
-	return size, crc, true
+	return recordBytes(int(length)), crc, true
 }

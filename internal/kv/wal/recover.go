@@ -4,16 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"github.com/ringkv/ringkv/internal/kv/vfs"
 )
 
-// recovering is the recovery of a log from its segment files.
+// recovering is the recovery of a log from its segment files. It first reads
+// everything (run), and then changes what must be changed (repair).
 type recovering struct {
 	*Log
 	*replay
-	w     *writer
 	files []recoveredFile
-	cut   *Cut
-	clean bool
+
+	newest   *segmentScan
+	end      int64 // where the newest segment's records end
+	promised int64 // up to where they were synced, for certain
+	mustRoll bool  // the newest segment must not be written any more
+	cut      *Cut
+	clean    bool
 }
 
 // recoveredFile is a segment file with what can be read of its header.
@@ -24,8 +31,42 @@ type recoveredFile struct {
 
 // recover brings the writer to where the log ends.
 func (l *Log) recover(w *writer, numbers []uint64) (*Recovery, error) {
-	r := &recovering{Log: l, w: w, replay: newReplay(l, w.state)}
-	if err := r.openFiles(numbers); err != nil {
+	r := &recovering{Log: l, replay: newReplay(l, w.state)}
+	if err := r.openFiles(numbers, l.opts.FS.OpenReadWrite); err != nil {
+		return nil, err
+	}
+	if err := r.run(); err != nil {
+		return nil, err
+	}
+	if err := r.repair(w); err != nil {
+		return nil, err
+	}
+	return r.result(), nil
+}
+
+// Verify reads a log, with all snapshot files, as Open would, but changes nothing.
+// Of the options it uses FS, Dir, SnapshotDir and NodeID. It fails where Open would
+// fail, also if the log is in use.
+func Verify(o Options) (*Recovery, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	lock, err := o.FS.Lock(path.Join(o.Dir, lockName))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close() //nolint:errcheck // nothing was written under it
+	l := newLog(o)
+	defer l.segments.close()
+	numbers, _, err := l.listSegments()
+	if err != nil {
+		return nil, err
+	}
+	if len(numbers) == 0 {
+		return nil, fmt.Errorf("there is no log in %s", o.Dir)
+	}
+	r := &recovering{Log: l, replay: newReplay(l, newState())}
+	if err := r.openFiles(numbers, o.FS.Open); err != nil {
 		return nil, err
 	}
 	if err := r.run(); err != nil {
@@ -35,9 +76,9 @@ func (l *Log) recover(w *writer, numbers []uint64) (*Recovery, error) {
 }
 
 // openFiles opens all segments and reads their headers.
-func (r *recovering) openFiles(numbers []uint64) error {
+func (r *recovering) openFiles(numbers []uint64, open func(string) (vfs.File, error)) error {
 	for _, n := range numbers {
-		f, err := r.opts.FS.OpenReadWrite(path.Join(r.opts.Dir, segmentName(n)))
+		f, err := open(path.Join(r.opts.Dir, segmentName(n)))
 		if err != nil {
 			return fmt.Errorf("open segment %d: %w", n, err)
 		}
@@ -74,72 +115,59 @@ func (r *recovering) openFiles(numbers []uint64) error {
 		ErrCorrupt, r.opts.Dir, numbers[0], numbers[len(numbers)-1])
 }
 
-// run replays all segments, and makes the newest one ready to be written.
+// run replays all segments and judges the replicas.
 func (r *recovering) run() error {
+	oldest := true
+	return r.scanAll(func(s *segmentScan) bool {
+		if !oldest && s.number != r.scan.number+1 {
+			r.missing(r.scan.number + 1)
+		}
+		r.begin(s, oldest)
+		oldest = false
+		end := s.run(r.record, r.lost)
+		if s.newest {
+			r.finish(s, end)
+			return true
+		}
+		r.flush()
+		if s.end > 0 {
+			r.compareChain(s.nextChain)
+		}
+		return true
+	})
+}
+
+// scanAll reads one segment after the other until visit returns false. What was
+// read of the last one stays valid.
+func (r *recovering) scanAll(visit func(*segmentScan) bool) error {
 	var buf []byte
 	for i, f := range r.files {
-		if i > 0 && f.number != r.files[i-1].number+1 {
-			r.missing(r.files[i-1].number + 1)
-		}
 		var err error
 		if buf, err = readFile(f.file, buf); err != nil {
 			return fmt.Errorf("read segment %d: %w", f.number, err)
 		}
 		s := &segmentScan{number: f.number, data: buf, seed: seed(r.salt, f.number), header: f.header, newest: i == len(r.files)-1}
 		if !s.newest && r.files[i+1].number == f.number+1 && r.files[i+1].header != nil {
-			s.end = r.files[i+1].header.previousEnd
+			s.end, s.nextChain = r.files[i+1].header.previousEnd, r.files[i+1].header.previousChain
 		}
-		r.begin(s, i == 0)
-		end := s.run(r.record, r.lost)
-		if s.newest {
-			return r.finish(s, f, end)
-		}
-		r.flush()
-		if s.end > 0 {
-			r.compareChain(r.files[i+1].header.previousChain)
+		if !visit(s) {
+			return nil
 		}
 	}
 	return nil
 }
 
-// finish makes the newest segment, whose records end at end, ready to go on with.
-func (r *recovering) finish(s *segmentScan, f recoveredFile, end int64) error {
-	end = r.cutIncomplete(end)
-	promised := max(s.promise(end), recordsStart)
-	r.clean = f.header != nil && f.header.closed && f.header.notedOffset == end
-	r.end(end)
-	if dirty := s.nonZeroEnd(end); dirty > end {
-		r.cut = &Cut{Segment: f.number, Offset: end, Bytes: dirty - end}
-		if _, err := f.file.WriteAt(make([]byte, dirty-end), end); err != nil {
-			return fmt.Errorf("cut the torn tail of segment %d: %w", f.number, err)
-		}
+// finish takes note of how the newest segment ends.
+func (r *recovering) finish(s *segmentScan, end int64) {
+	r.newest = s
+	r.end = r.cutIncomplete(end)
+	r.promised = max(s.promise(r.end), recordsStart)
+	r.clean = s.header != nil && s.header.closed && s.header.notedOffset == r.end
+	r.account.end(r.end)
+	if dirty := s.nonZeroEnd(r.end); dirty > r.end {
+		r.cut = &Cut{Segment: s.number, Offset: r.end, Bytes: dirty - r.end}
 	}
-	// What nobody promised is perhaps in the system's memory only: the process
-	// ended before a sync, or because one failed, and the next sync would do
-	// nothing for pages that count as clean. Written again, it is on the disk or
-	// there is an error.
-	if promised < end {
-		if _, err := f.file.WriteAt(s.data[promised:end], promised); err != nil {
-			return fmt.Errorf("write the tail of segment %d again: %w", f.number, err)
-		}
-	}
-	if err := f.file.SyncData(); err != nil {
-		return fmt.Errorf("sync segment %d: %w", f.number, err)
-	}
-	// The directory may know the newest name in memory only, for the same reason.
-	if err := r.opts.FS.SyncDir(r.opts.Dir); err != nil {
-		return fmt.Errorf("sync the log's directory: %w", err)
-	}
-	mustRoll := r.judge(Place{f.number, end}) || f.header == nil || r.damagedIn(f.number)
-	w := r.w
-	w.seg, w.header = f.segment, f.header
-	w.newest.Store(uint32(f.number))
-	w.seed, w.chain, w.end, w.synced, w.serial = s.seed, r.chain, end, end, r.serial
-	if mustRoll {
-		return r.roll(f, end)
-	}
-	w.header.closed = false
-	return w.note()
+	r.mustRoll = r.judge(Place{s.number, r.end}) || s.header == nil || r.damagedIn(s.number)
 }
 
 func (r *recovering) damagedIn(segment uint64) bool {
@@ -151,8 +179,43 @@ func (r *recovering) damagedIn(segment uint64) bool {
 	return false
 }
 
+// repair makes the end of the log fit to go on from, and hands it to the writer.
+func (r *recovering) repair(w *writer) error {
+	f := r.files[len(r.files)-1]
+	if r.cut != nil {
+		if _, err := f.file.WriteAt(make([]byte, r.cut.Bytes), r.end); err != nil {
+			return fmt.Errorf("cut the torn tail of segment %d: %w", f.number, err)
+		}
+	}
+	// What nobody promised is perhaps in the system's memory only: the process
+	// ended before a sync, or because one failed, and the next sync would do
+	// nothing for pages that count as clean. Written again, it is on the disk or
+	// there is an error.
+	if tail := r.newest.data; r.promised < min(r.end, int64(len(tail))) {
+		if _, err := f.file.WriteAt(tail[r.promised:min(r.end, int64(len(tail)))], r.promised); err != nil {
+			return fmt.Errorf("write the tail of segment %d again: %w", f.number, err)
+		}
+	}
+	if err := f.file.SyncData(); err != nil {
+		return fmt.Errorf("sync segment %d: %w", f.number, err)
+	}
+	// The directory may know the newest name in memory only, for the same reason.
+	if err := r.opts.FS.SyncDir(r.opts.Dir); err != nil {
+		return fmt.Errorf("sync the log's directory: %w", err)
+	}
+	w.seg, w.header = f.segment, f.header
+	w.newest.Store(uint32(f.number))
+	w.seed, w.chain, w.end, w.synced = r.newest.seed, r.chain, r.end, r.end
+	w.serial, w.next = r.serial, r.serial
+	if r.mustRoll {
+		return r.roll(w)
+	}
+	w.header.closed = false
+	return w.note()
+}
+
 // roll goes on in a new segment, whose checkpoint says what is refused.
-func (r *recovering) roll(f recoveredFile, end int64) error {
+func (r *recovering) roll(w *writer) error {
 	name := path.Join(r.opts.Dir, preparedName(0))
 	file, err := r.opts.FS.Create(name)
 	if err != nil {
@@ -161,9 +224,9 @@ func (r *recovering) roll(f recoveredFile, end int64) error {
 	if err := file.Preallocate(r.opts.SegmentBytes); err != nil {
 		return errors.Join(fmt.Errorf("create a segment: %w", err), file.Close())
 	}
-	h := &segmentHeader{segment: f.number + 1, salt: r.salt, nodeID: r.opts.NodeID,
-		previousEnd: end, previousChain: r.chain, firstSerial: r.serial}
-	if err := r.w.begin(&preparedFile{name: name, file: file, bytes: r.opts.SegmentBytes}, h); err != nil {
+	h := &segmentHeader{segment: r.newest.number + 1, salt: r.salt, nodeID: r.opts.NodeID,
+		previousEnd: r.end, previousChain: r.chain, firstSerial: r.serial}
+	if err := w.begin(&preparedFile{name: name, file: file, bytes: r.opts.SegmentBytes}, h); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	return nil
@@ -181,6 +244,8 @@ func (r *recovering) result() *Recovery {
 		Cut:        r.cut,
 		Clean:      r.clean,
 		Damage:     r.damage,
+
+		Unaccounted: max(0, r.lostSum-r.foundSum),
 	}
 	for p, s := range r.state.replicas {
 		if s.tombstone > 0 {

@@ -25,6 +25,10 @@ type Recovery struct {
 	// Clean: the log was closed in order, so that all that was ever synced is
 	// here or in Damage.
 	Clean bool
+	// Unaccounted is how many records were lost (at least) that cannot be said to
+	// be those of a partition in Refused or of one that ended since. If it is not
+	// 0, a replica whose creation was among them is missing without being named.
+	Unaccounted int64
 	// Damage lists all places that could not be read, whether or not something
 	// that matters was there.
 	Damage []Damage

@@ -78,7 +78,7 @@ func (r *replay) record(rec *Record, crc uint32) {
 // lost takes note of bytes that hold no record although they did.
 func (r *replay) lost(from, to int64) {
 	r.flush()
-	r.bad(Damage{Segment: r.scan.number, Offset: from, Bytes: to - from, Reason: "there is no readable record here"})
+	r.bad(Damage{Segment: r.scan.number, Offset: from, Bytes: to - from, Reason: unreadable})
 }
 
 // missing takes note of a segment whose file is not there.

@@ -9,6 +9,9 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/vfs"
 )
 
+// unreadable is the reason of a Damage where records should be.
+const unreadable = "there is no readable record here"
+
 // segmentScan reads the records of one segment's bytes, also behind damage.
 type segmentScan struct {
 	number uint64
@@ -18,7 +21,8 @@ type segmentScan struct {
 	newest bool
 	// end is where the records end, as the next segment's header says; 0 if that
 	// is not known.
-	end int64
+	end       int64
+	nextChain uint32 // what the next segment's header says of this one, if end is known
 
 	promised int64 // everything before it was synced once; see promise
 	scanned  bool  // promised takes the whole segment into account
@@ -65,7 +69,7 @@ func (s *segmentScan) at(off int64, r *Record) (size int64, crc uint32, ok bool)
 // find returns the first offset below limit that holds a record, or limit.
 func (s *segmentScan) find(off, limit int64) int64 {
 	var r Record
-	for ; off < limit; off += 8 {
+	for ; off < min(limit, int64(len(s.data))); off += 8 {
 		if off+8 <= int64(len(s.data)) && binary.LittleEndian.Uint64(s.data[off:]) == 0 {
 			continue
 		}

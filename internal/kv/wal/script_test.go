@@ -31,7 +31,10 @@ func testSeed(t testing.TB) uint64 {
 	return seed
 }
 
-const segmentBytes = 32 << 10
+const (
+	segmentBytes = 32 << 10
+	partitions   = 5
+)
 
 func options(fs *crashfs.FS) wal.Options {
 	return wal.Options{
@@ -51,6 +54,7 @@ type script struct {
 	history
 	now   *model // after all that was appended
 	files int
+	large int // size of the largest entries, in bytes
 	ids   map[uint32]uint64
 }
 
@@ -58,7 +62,7 @@ type script struct {
 func newScript(fs *crashfs.FS, seed uint64, change func(*wal.Options)) (*script, error) {
 	s := &script{
 		rng: rand.New(rand.NewPCG(seed, 1)), fs: fs, fatal: make(chan error, 1),
-		now: newModel(), ids: map[uint32]uint64{},
+		now: newModel(), large: 1500, ids: map[uint32]uint64{},
 	}
 	o := options(fs)
 	o.Fatal = func(err error) { s.fatal <- err }
@@ -134,7 +138,7 @@ func (s *script) data(max int) []byte {
 
 // step returns a random write that is allowed now. An error is one of the disk.
 func (s *script) step() (*wal.Write, error) {
-	p := uint32(s.rng.IntN(5))
+	p := uint32(s.rng.IntN(partitions))
 	r := s.now.replicas[p]
 	if r == nil {
 		s.ids[p]++
@@ -193,7 +197,7 @@ func (s *script) step() (*wal.Write, error) {
 func (s *script) entries(first, term uint64, n int) []wal.Entry {
 	es := make([]wal.Entry, n)
 	for i := range es {
-		es[i] = wal.Entry{Term: term, Index: first + uint64(i), Kind: uint8(s.rng.IntN(3)), Data: s.data(1500)}
+		es[i] = wal.Entry{Term: term, Index: first + uint64(i), Kind: uint8(s.rng.IntN(3)), Data: s.data(s.large)}
 	}
 	return es
 }

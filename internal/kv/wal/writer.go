@@ -20,6 +20,7 @@ type writer struct {
 	chain  uint32         // over seg's records
 	end    int64          // where the next batch goes in seg
 	synced int64          // how much of seg is synced
+	next   uint32         // serial of the record at synced
 	serial uint32         // of the next record
 	state  *state         // after the last record
 
@@ -30,6 +31,7 @@ type writer struct {
 	durable afterSync
 
 	lastSync time.Time
+	lastNote time.Time
 	noted    bool // the notes of seg say that everything is synced
 }
 
@@ -216,12 +218,17 @@ func (w *writer) publish() {
 // comment.
 func (w *writer) sync() error {
 	start := time.Now()
+	if start.Sub(w.lastNote) >= w.opts.PromiseDelay {
+		if err := w.writeNote(start); err != nil {
+			return err
+		}
+	}
 	if err := w.seg.file.SyncData(); err != nil {
 		return fmt.Errorf("sync %s: %w", w.place(w.end), err)
 	}
 	w.lastSync = time.Now()
 	w.stats.synced(w.lastSync.Sub(start))
-	w.synced = w.end
+	w.synced, w.next = w.end, w.serial
 	d := &w.durable
 	if len(d.edits) == 0 && len(d.files) == 0 {
 		return nil
@@ -235,12 +242,25 @@ func (w *writer) sync() error {
 	return nil
 }
 
-// note writes into the header page how far the segment is synced, so that even the
+// note says in the segment's header page how far it is synced, so that even the
 // last batch is promised by something.
 func (w *writer) note() error {
+	if err := w.writeNote(time.Now()); err != nil {
+		return err
+	}
+	if err := w.seg.file.SyncData(); err != nil {
+		return fmt.Errorf("sync the note of segment %d: %w", w.header.segment, err)
+	}
+	w.noted = true
+	return nil
+}
+
+// writeNote writes a note without a sync of its own. There is never more than one
+// that is not synced, so that the other one is whole.
+func (w *writer) writeNote(now time.Time) error {
 	h := w.header
 	h.generation++
-	h.notedOffset, h.notedSerial = w.synced, w.serial
+	h.notedOffset, h.notedSerial = w.synced, w.next
 	off := int64(noteOffset1)
 	if h.generation%2 == 0 {
 		off = noteOffset2
@@ -248,10 +268,7 @@ func (w *writer) note() error {
 	if _, err := w.seg.file.WriteAt(h.encode(), off); err != nil {
 		return fmt.Errorf("write the note of segment %d: %w", h.segment, err)
 	}
-	if err := w.seg.file.SyncData(); err != nil {
-		return fmt.Errorf("sync the note of segment %d: %w", h.segment, err)
-	}
-	w.noted = true
+	w.lastNote = now
 	return nil
 }
 
@@ -302,7 +319,7 @@ func (w *writer) begin(next *preparedFile, h *segmentHeader) error {
 		return fmt.Errorf("name segment %d: %w", h.segment, err)
 	}
 	w.end = h.checkpointEnd
-	w.synced = w.end
+	w.synced, w.next = w.end, w.serial
 	w.buf = w.buf[:0]
 	w.noted = true // the checkpoint is promised by checkpointEnd
 	w.seg = &segment{number: h.segment, file: next.file, bytes: max(next.bytes, w.end)}

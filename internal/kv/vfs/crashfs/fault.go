@@ -158,6 +158,19 @@ func (fs *FS) Zero(name string, off, n int64) error {
 	return fs.rot(name, off, n, func(p []byte) { clear(p) })
 }
 
+// Truncate cuts a file short, behind the back of whoever wrote it and as if it had
+// been synced.
+func (fs *FS) Truncate(name string, size int64) error {
+	p, err := fs.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if size > int64(len(p)) {
+		return fmt.Errorf("crashfs: %s has only %d bytes", name, len(p))
+	}
+	return fs.WriteFile(name, p[:size])
+}
+
 func (fs *FS) rot(name string, off, n int64, damage func([]byte)) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
