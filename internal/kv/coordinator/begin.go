@@ -33,7 +33,7 @@ func (mv *move) begin() bool {
 		mv.p.note("partition %d: the copy for %s waits: it is being drained", mv.partition, seat)
 		return false
 	}
-	if mv.mine(n) != nil {
+	if mv.on(n) != nil {
 		return false // a former copy is deleted first, by proof: see planCleanups
 	}
 	if problem := roomFor(n.status, mv.bytes()); problem != "" {
@@ -104,15 +104,12 @@ func (mv *move) addLearner() {
 		if n == nil || onNode(mv.config.Voters, id) != nil {
 			continue
 		}
-		if r := mv.mine(n); r != nil && r.State == cluster.ReplicaEmpty && r.ID >= mv.config.NextReplicaID {
+		if r := mv.on(n); r != nil && r.State == cluster.ReplicaEmpty && r.ID >= mv.config.NextReplicaID {
 			mv.change(cluster.ChangeConfig{AddLearners: []cluster.Replica{{ID: r.ID, Node: id}}}, mv.why(id))
 			return
 		}
 	}
 }
-
-// mine returns the replica of this partition that the node reports, or nil.
-func (mv *move) mine(n *node) *cluster.ReplicaStatus { return n.replica(mv.partition) }
 
 func (mv *move) why(target cluster.NodeID) string {
 	seat := mv.p.seatOf(target)

@@ -48,6 +48,7 @@ type Coordinator struct {
 
 	passMu sync.Mutex // one pass at a time; guards all below
 	hints  Hints
+	left   int // moves left after the last pass; negative before the first
 
 	lastMu sync.Mutex // guards last
 	last   string     // fingerprint of what the last pass or heartbeat saw
@@ -71,6 +72,7 @@ func New(config Config) *Coordinator {
 		config:   config,
 		observer: &observer{dial: config.Dial, clock: config.Clock, timeout: config.CallTimeout, known: map[string]presence{}},
 		changed:  make(chan struct{}, 1),
+		left:     -1,
 		hints:    Hints{Transferred: map[uint32]time.Time{}, MinReplicaID: map[uint32]uint64{}},
 	}
 }
@@ -174,9 +176,9 @@ func (c *Coordinator) Tick(ctx context.Context) (Result, error) {
 		return Result{At: in.Now, Blocked: []Blocked{{ReasonRecordUnreadable, err.Error()}}}, err
 	}
 	result := c.result(in, d, events)
-	progress, account := progress(in.Record.Rebalance, d.Remaining, in.Now)
-	result.Progress = progress
-	if err := c.keepAccount(ctx, in.Record, account, d); err != nil {
+	progress, account := progress(in.Record.Rebalance, d.Remaining, c.left, !d.Health.AllAvailable(), in.Now)
+	result.Progress, c.left = progress, d.Remaining.Moves
+	if err := c.keepAccount(ctx, in.Record, account); err != nil {
 		return result, err
 	}
 	result.Done = c.execute(ctx, in, d.Steps)
@@ -212,13 +214,10 @@ func (c *Coordinator) settleRecord(ctx context.Context, in *Input) (Decision, []
 }
 
 // keepAccount saves the account of the rebalance when it begins, grows or ends.
-func (c *Coordinator) keepAccount(ctx context.Context, record *Record, account *Rebalance, d Decision) error {
+func (c *Coordinator) keepAccount(ctx context.Context, record *Record, account *Rebalance) error {
 	was := record.Rebalance
 	if was == nil && account == nil || was != nil && account != nil && *was == *account {
 		return nil
-	}
-	if account == nil && !d.Health.AllAvailable() || record.Map == nil {
-		return nil // nothing is left as far as one can see, which is not far
 	}
 	record = record.Clone()
 	record.Rebalance = account

@@ -22,6 +22,7 @@ type group struct {
 	// than a proven leader: answers given at slightly different times can
 	// contradict each other while a change of membership runs.
 	available bool
+	fullAt    map[int]bool // by replication factor: what full returned
 }
 
 type report struct {
@@ -29,13 +30,8 @@ type report struct {
 	*cluster.ReplicaStatus
 }
 
-func (v *view) newGroup(partition uint32) *group {
-	g := &group{v: v, partition: partition}
-	for _, n := range v.sortedNodes() {
-		if r := n.replica(partition); r != nil {
-			g.reports = append(g.reports, report{n, r})
-		}
-	}
+// conclude finds the leader and the configuration in the reports.
+func (g *group) conclude() {
 	g.findLeader()
 	if g.leader != nil {
 		g.config = &g.leader.Config
@@ -43,14 +39,23 @@ func (v *view) newGroup(partition uint32) *group {
 		for _, p := range g.leader.Progress {
 			g.progress[p.ID] = p
 		}
-		return g
+		return
 	}
 	for _, r := range g.reports {
 		if r.State == cluster.ReplicaRunning && len(r.Config.Voters) > 0 && (g.config == nil || r.Config.Index > g.config.Index) {
 			g.config = &r.Config
 		}
 	}
-	return g
+}
+
+// on returns what the node reports for the partition, or nil.
+func (g *group) on(n *node) *cluster.ReplicaStatus {
+	for _, r := range g.reports {
+		if r.node == n {
+			return r.ReplicaStatus
+		}
+	}
+	return nil
 }
 
 // findLeader sets leader to the replica that claims to lead in the highest
@@ -107,7 +112,7 @@ func (g *group) good(id uint64) bool {
 // broken returns why the replica can never again take part in the group, on
 // positive evidence only; empty when it can or when it is not known.
 func (g *group) broken(r cluster.Replica) string {
-	member := g.v.m.Member(r.Node)
+	member := g.v.member[r.Node]
 	switch {
 	case member == nil:
 		return "its node is no member"
@@ -118,7 +123,7 @@ func (g *group) broken(r cluster.Replica) string {
 	if n == nil {
 		return ""
 	}
-	reported := n.replica(g.partition)
+	reported := g.on(n)
 	switch {
 	case reported == nil || reported.ID != r.ID:
 		if g.v.current(n) {
@@ -133,10 +138,16 @@ func (g *group) broken(r cluster.Replica) string {
 // full tells whether the group has a proven leader and rf voters, all good, and
 // no change under way.
 func (g *group) full(rf int) bool {
-	if g.leader == nil || g.config.Joint() || len(g.config.Voters) != rf {
-		return false
+	full, known := g.fullAt[rf]
+	if !known {
+		full = g.leader != nil && !g.config.Joint() && len(g.config.Voters) == rf &&
+			!slices.ContainsFunc(g.config.Voters, func(r cluster.Replica) bool { return !g.good(r.ID) || g.broken(r) != "" })
+		if g.fullAt == nil {
+			g.fullAt = map[int]bool{}
+		}
+		g.fullAt[rf] = full
 	}
-	return !slices.ContainsFunc(g.config.Voters, func(r cluster.Replica) bool { return !g.good(r.ID) || g.broken(r) != "" })
+	return full
 }
 
 // silentVoter returns a voter whose node does not answer; nil when all do. What

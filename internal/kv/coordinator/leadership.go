@@ -8,22 +8,18 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/ring"
 )
 
-// leads returns how many partitions the node leads, with the transfers of this
-// pass counted in.
-func (p *planner) leads(id cluster.NodeID) (count int) {
-	for _, g := range p.groups {
-		if g.leader != nil && g.leader.node.status.Node == id {
-			count++
+// leads returns how many partitions the node leads, with the leaderships handed
+// over in this pass counted in.
+func (p *planner) leads(id cluster.NodeID) int {
+	if p.led == nil {
+		p.led = map[cluster.NodeID]int{}
+		for _, g := range p.groups {
+			if g.leader != nil {
+				p.led[g.leader.node.status.Node]++
+			}
 		}
 	}
-	return count + p.promised[id]
-}
-
-func (p *planner) transferred(to cluster.NodeID) {
-	if p.promised == nil {
-		p.promised = map[cluster.NodeID]int{}
-	}
-	p.promised[to]++
+	return p.led[id]
 }
 
 // mayLead tells whether the voter can take a leadership now.

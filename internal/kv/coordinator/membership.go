@@ -110,7 +110,7 @@ func (p *planner) followSeats(next *cluster.Map) {
 // dropMembers takes those off the map that have left or were replaced, by proof.
 func (p *planner) dropMembers(next *cluster.Map) {
 	next.Members = slices.DeleteFunc(next.Members, func(member cluster.Member) bool {
-		was := p.m.Member(member.ID)
+		was := p.member[member.ID]
 		if was == nil || was.State != member.State {
 			return false // only what all nodes had the time to see
 		}

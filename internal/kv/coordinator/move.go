@@ -69,7 +69,7 @@ func (p *planner) planMoves() {
 			p.Remaining.Bytes += uint64(len(mv.missing)) * mv.bytes()
 			p.Remaining.ByCause[mv.cause] += len(mv.missing)
 		}
-		if mv.started {
+		if mv.started && !mv.stalled() {
 			active++
 		}
 		mv.proceed()
@@ -118,7 +118,7 @@ func (p *planner) newMove(g *group, want []cluster.NodeID) *move {
 		if !slices.Contains(want, r.Node) || broken && len(g.config.Voters) > len(want) {
 			mv.extra = append(mv.extra, r)
 		}
-		if member := p.m.Member(r.Node); member != nil && member.State == cluster.MemberLeaving {
+		if member := p.member[r.Node]; member != nil && member.State == cluster.MemberLeaving {
 			leaving = true
 		}
 	}
@@ -144,6 +144,14 @@ func (p *planner) newMove(g *group, want []cluster.NodeID) *move {
 		}
 	}
 	return mv
+}
+
+// stalled tells whether the copy on its way goes to a node that does not answer.
+// It waits for that node, and other moves need not wait with it.
+func (mv *move) stalled() bool {
+	return len(mv.config.Learners) > 0 && !slices.ContainsFunc(mv.config.Learners, func(r cluster.Replica) bool {
+		return mv.p.nodes[r.Node] != nil
+	})
 }
 
 // halfRepaired tells whether a damaged replica was taken out of the group and
@@ -318,7 +326,8 @@ func (mv *move) handOver() bool {
 	if to == nil {
 		return false
 	}
-	mv.p.transferred(to.Node)
+	mv.p.leads(to.Node) // counted before the hand-over is
+	mv.p.led[to.Node]++
 	mv.p.partitionStep(mv.partition, Step{
 		Seat:   mv.leader.node.seat.Name,
 		Leader: &cluster.TransferLeader{ClusterID: mv.p.m.ClusterID, Partition: mv.partition, To: to.ID},

@@ -36,9 +36,9 @@ func Plan(in Input) Decision {
 type planner struct {
 	*view
 	Decision
-	busy     map[uint32]bool        // partitions that have a step in this pass
-	moves    []*move                // by partition, once planned; nil for a partition nobody knows
-	promised map[cluster.NodeID]int // leaderships handed over in this pass
+	busy  map[uint32]bool        // partitions that have a step in this pass
+	moves []*move                // by partition, once planned; nil for a partition nobody knows
+	led   map[cluster.NodeID]int // see leads
 }
 
 // operate is a pass over a running cluster.

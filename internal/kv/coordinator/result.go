@@ -53,23 +53,30 @@ type Progress struct {
 }
 
 // progress counts what remains against the account of the rebalance. It returns
-// the account as it should be kept: nil when nothing is left.
-func progress(kept *Rebalance, r Remaining, now time.Time) (Progress, *Rebalance) {
+// the account as it should be kept: nil when nothing is left. With partitions out
+// of sight (blind) an account is never closed. left is how many moves were left in
+// the last pass; negative if that is not known.
+func progress(kept *Rebalance, r Remaining, left int, blind bool, now time.Time) (Progress, *Rebalance) {
 	p := Progress{Percent: 100, ByCause: r.ByCause, Running: r.Active, Cleanups: r.Cleanups}
-	if r.Moves == 0 {
+	if r.Moves == 0 && (!blind || kept == nil) {
 		return p, nil
 	}
 	account := Rebalance{Started: now}
 	if kept != nil {
 		account = *kept
 	}
-	// A change of mind can add work: what was done stays done, the total grows.
-	account.MovesTotal = max(account.MovesTotal, r.Moves)
-	account.BytesTotal = max(account.BytesTotal, r.Bytes)
+	total := account.MovesTotal
+	if kept != nil && left >= 0 && r.Moves > left {
+		total += r.Moves - left // a change of mind adds work: what was done stays done
+	}
+	if total = max(total, r.Moves); total > account.MovesTotal {
+		account.MovesTotal, account.BytesTotal = total, max(account.BytesTotal, r.Bytes)
+	}
+	bytesTotal := max(account.BytesTotal, r.Bytes) // data grows meanwhile
 	p.Active, p.Started = true, account.Started
 	p.MovesTotal, p.MovesDone = account.MovesTotal, account.MovesTotal-r.Moves
-	p.BytesTotal, p.BytesDone = account.BytesTotal, account.BytesTotal-r.Bytes
-	p.Percent = 100 * p.MovesDone / p.MovesTotal
+	p.BytesTotal, p.BytesDone = bytesTotal, bytesTotal-r.Bytes
+	p.Percent = min(99, 100*p.MovesDone/p.MovesTotal)
 	if elapsed := now.Sub(account.Started); p.MovesDone > 0 && elapsed > 0 {
 		p.ETA = (elapsed * time.Duration(r.Moves) / time.Duration(p.MovesDone)).Round(time.Second)
 	}

@@ -102,7 +102,7 @@ func (p *planner) survivorProof(g *group, r report) []Check {
 			silent = member.Name
 			continue
 		}
-		if x := n.replica(g.partition); x != nil && x.ID != r.ID && x.State != cluster.ReplicaEmpty && x.ID != other.ID && x.Config.Index >= c.Index {
+		if x := g.on(n); x != nil && x.ID != r.ID && x.State != cluster.ReplicaEmpty && x.ID != other.ID && x.Config.Index >= c.Index {
 			newer = member.Name
 		}
 	}
@@ -123,7 +123,7 @@ func (p *planner) gone(g *group, other cluster.Replica) (string, bool) {
 	if broken := g.broken(other); broken != "" {
 		return "has lost its copy: " + broken, true
 	}
-	member := p.m.Member(other.Node)
+	member := p.member[other.Node]
 	if member == nil || p.nodes[other.Node] != nil {
 		return "answers", false
 	}

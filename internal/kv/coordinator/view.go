@@ -22,6 +22,7 @@ type view struct {
 	doubts map[string]doubt         // by seat: why its answer does not count
 	groups []*group                 // by partition; empty without a map
 	active []cluster.Member         // the members that the ring counts on
+	member map[cluster.NodeID]*cluster.Member
 }
 
 // node is a believed answer.
@@ -34,16 +35,6 @@ type node struct {
 // active tells whether the ring counts on the node.
 func (n *node) active() bool { return n.member != nil && n.member.State == cluster.MemberActive }
 
-// replica returns what the node reports for a partition, or nil.
-func (n *node) replica(partition uint32) *cluster.ReplicaStatus {
-	for i := range n.status.Replicas {
-		if n.status.Replicas[i].Partition == partition {
-			return &n.status.Replicas[i]
-		}
-	}
-	return nil
-}
-
 // doubt is why an answer does not count.
 type doubt struct {
 	reason  Reason
@@ -54,23 +45,40 @@ func newView(in Input) *view {
 	v := &view{
 		in: in, spec: in.Spec.withDefaults(), limits: in.Limits.withDefaults(),
 		seats: map[string]Seat{}, nodes: map[cluster.NodeID]*node{}, bySeat: map[string]*node{}, doubts: map[string]doubt{},
+		member: map[cluster.NodeID]*cluster.Member{},
 	}
-	if in.Record != nil {
+	if in.Record != nil && in.Record.Map != nil {
 		v.m = in.Record.Map
-	}
-	v.believe()
-	if v.m != nil {
-		for _, member := range v.m.Members {
+		for i, member := range v.m.Members {
+			v.member[member.ID] = &v.m.Members[i]
 			if member.State == cluster.MemberActive {
 				v.active = append(v.active, member)
 			}
 		}
-		v.groups = make([]*group, v.m.Partitions)
-		for p := range v.groups {
-			v.groups[p] = v.newGroup(uint32(p))
-		}
+	}
+	v.believe()
+	if v.m != nil {
+		v.groupReports()
 	}
 	return v
+}
+
+// groupReports sorts what nodes report by partition.
+func (v *view) groupReports() {
+	v.groups = make([]*group, v.m.Partitions)
+	for p := range v.groups {
+		v.groups[p] = &group{v: v, partition: uint32(p)}
+	}
+	for _, n := range v.sortedNodes() {
+		for i := range n.status.Replicas {
+			r := &n.status.Replicas[i]
+			g := v.groups[r.Partition]
+			g.reports = append(g.reports, report{n, r})
+		}
+	}
+	for _, g := range v.groups {
+		g.conclude()
+	}
 }
 
 func (v *view) initialized() bool { return v.in.Record != nil && v.in.Record.Initialized }
@@ -94,10 +102,7 @@ func (v *view) believe() {
 			continue
 		}
 		seatOf[id] = seat.Name
-		n := &node{seat: seat, status: answer.Status}
-		if v.m != nil {
-			n.member = v.m.Member(id)
-		}
+		n := &node{seat: seat, status: answer.Status, member: v.member[id]}
 		v.nodes[id], v.bySeat[seat.Name] = n, n
 	}
 }
@@ -168,18 +173,18 @@ func (v *view) seatOf(id cluster.NodeID) string {
 	if n := v.nodes[id]; n != nil {
 		return n.seat.Name
 	}
-	if v.m != nil {
-		if member := v.m.Member(id); member != nil && member.State == cluster.MemberLost {
-			return fmt.Sprintf("the lost node %s of %s", id.Short(), member.Name)
-		} else if member != nil {
-			return member.Name
-		}
+	switch member := v.member[id]; {
+	case member == nil:
+		return id.Short()
+	case member.State == cluster.MemberLost:
+		return fmt.Sprintf("the lost node %s of %s", id.Short(), member.Name)
+	default:
+		return member.Name
 	}
-	return id.Short()
 }
 
 func (v *view) zoneOf(id cluster.NodeID) string {
-	if member := v.m.Member(id); member != nil {
+	if member := v.member[id]; member != nil {
 		return member.Zone
 	}
 	return ""

@@ -184,9 +184,9 @@ func TestAssignKeepsWhatIsRight(t *testing.T) {
 // TestMovementIsMinimal is invariant I5 for single events from a settled ring:
 // never more than 5 % above the least that any placement could do.
 func TestMovementIsMinimal(t *testing.T) {
-	for _, partitions := range []int{64, 256} {
-		for from := 3; from <= 16; from++ {
-			for to := 3; to <= 16; to++ {
+	for partitions, stride := range map[int]int{64: 1, 256: 4} {
+		for from := 3; from <= 16; from += stride {
+			for to := 3; to <= 16; to += stride {
 				before := assign(nil, members(from), partitions, 3)
 				after := assign(before, members(to), partitions, 3)
 				requireBalanced(t, after, members(to), partitions, 3)

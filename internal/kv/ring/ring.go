@@ -28,6 +28,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // Member is a node on the ring.
@@ -39,14 +40,16 @@ type Member struct {
 	Weight int
 }
 
-// Ring is an immutable set of members on the ring. It is safe for concurrent
+// Ring is an unchanging set of members on the ring. It is safe for concurrent
 // use.
 type Ring struct {
 	members []Member // sorted by ID, without duplicates
 	zone    []int    // by member: index of its zone in the sorted list of zones
 	zones   int
-	points  []point    // all virtual nodes, sorted by position
-	own     [][]uint64 // by member: its positions, sorted
+	own     [][]uint64 // by member: the positions of its virtual nodes, sorted
+
+	once   sync.Once // guards points: a placement that changes nothing needs no walk
+	points []point   // all virtual nodes, sorted by position
 }
 
 type point struct {
@@ -68,16 +71,27 @@ func New(members []Member, virtualNodes int) *Ring {
 		seed := hashString(m.ID)
 		for v := range positions {
 			positions[v] = mix(seed + uint64(v)*0x9e3779b97f4a7c15)
-			r.points = append(r.points, point{positions[v], int32(i)})
 		}
 		slices.Sort(positions)
 		r.own[i] = positions
 	}
-	slices.SortFunc(r.points, func(a, b point) int {
-		// Two points at one position are as good as impossible, and ordered all the same.
-		return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.member, b.member))
-	})
 	return r
+}
+
+// sorted returns all virtual nodes in the order of the ring.
+func (r *Ring) sorted() []point {
+	r.once.Do(func() {
+		for i, positions := range r.own {
+			for _, position := range positions {
+				r.points = append(r.points, point{position, int32(i)})
+			}
+		}
+		slices.SortFunc(r.points, func(a, b point) int {
+			// Two points at one position are as good as impossible, and ordered all the same.
+			return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.member, b.member))
+		})
+	})
+	return r.points
 }
 
 func distinct(members []Member) []Member {
@@ -110,8 +124,8 @@ func (r *Ring) Node(key []byte) string {
 	if len(r.members) == 0 {
 		return ""
 	}
-	i := r.after(slotPoint(Slot(key)))
-	return r.members[r.points[i].member].ID
+	points := r.sorted()
+	return r.members[points[after(points, slotPoint(Slot(key)))].member].ID
 }
 
 // Nodes returns the first n distinct nodes for key, zones spread first: no zone
@@ -161,8 +175,9 @@ func (r *Ring) order(position uint64, n int) []int {
 func (r *Ring) walk(position uint64, fn func(member int) bool) {
 	seen := make([]bool, len(r.members))
 	left := len(r.members)
-	for i := r.after(position); left > 0; i = (i + 1) % len(r.points) {
-		member := r.points[i].member
+	points := r.sorted()
+	for i := after(points, position); left > 0; i = (i + 1) % len(points) {
+		member := points[i].member
 		if seen[member] {
 			continue
 		}
@@ -175,9 +190,9 @@ func (r *Ring) walk(position uint64, fn func(member int) bool) {
 }
 
 // after returns the index of the first point at or after position.
-func (r *Ring) after(position uint64) int {
-	i := sort.Search(len(r.points), func(i int) bool { return r.points[i].position >= position })
-	return i % len(r.points)
+func after(points []point, position uint64) int {
+	i := sort.Search(len(points), func(i int) bool { return points[i].position >= position })
+	return i % len(points)
 }
 
 // distance returns how far clockwise from position the first point of member
