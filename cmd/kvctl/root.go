@@ -26,7 +26,7 @@ any kind, and looks into the logs of nodes.
 	}
 	var dir string
 	root.PersistentFlags().StringVar(&dir, "dir", "ringkv-data", "folder of the local cluster")
-	root.AddCommand(newVersionCommand(), newLoadCommand(), newLocalCommand(&dir), newDemoCommand())
+	root.AddCommand(newVersionCommand(), newWALCommand(), newLoadCommand(), newLocalCommand(&dir), newDemoCommand())
 	root.AddCommand(newChangeCommands(&dir)...)
 	root.AddCommand(newLookCommands(&dir)...)
 	return root
