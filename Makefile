@@ -48,7 +48,7 @@ generate: ## Renew the generated code, the CRD and the manager's role
 	"$$generator" object paths=./api/... && \
 	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
 	"$$generator" rbac:roleName=ringkv-manager paths=./internal/controller/... output:rbac:artifacts:config=config/rbac
-	@mkdir -p charts/ringkv/crds && cp config/crd/bases/*.yaml charts/ringkv/crds/
+	@mkdir -p charts/ringkv/crds charts/ringkv/files && cp config/crd/bases/*.yaml charts/ringkv/crds/ && cp config/rbac/role.yaml charts/ringkv/files/
 
 clean: ## Delete what was built here; the machine's cache of tools stays
 	rm -rf bin build

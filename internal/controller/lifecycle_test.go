@@ -30,7 +30,7 @@ var _ = Describe("A KVCluster", func() {
 			Expect(m.State).To(Equal(v1alpha1.MemberActive))
 			Expect(m.Up).To(BeTrue())
 			Expect(m.Ready).To(BeTrue())
-			Expect(m.Replicas).To(BeEquivalentTo(64), "three copies on three nodes: each has all")
+			Expect(m.Replicas).To(BeEquivalentTo(partitions), "three copies on three nodes: each has all")
 		}
 		key := func(name string) client.ObjectKey { return client.ObjectKey{Namespace: b.ns, Name: name} }
 		Expect(api.Get(ctx, key("demo"), &appsv1.StatefulSet{})).To(Succeed())

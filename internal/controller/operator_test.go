@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -37,7 +39,7 @@ type bench struct {
 	writes atomic.Int64 // that the operator made, events aside
 	cut    atomic.Bool  // true: no node answers the operator
 	seen   eventLog
-	loses  bool // data is lost in this spec on purpose
+	loses  bool               // data is lost in this spec on purpose
 	stop   context.CancelFunc // stops the operator
 	done   chan struct{}
 }
@@ -131,10 +133,15 @@ func (b *bench) counting(inner client.WithWatch) client.Client {
 	})
 }
 
+// partitions is how many a KVCluster here has: few, so that moves are quick.
+const partitions = 16
+
 // create makes the KVCluster called demo.
 func (b *bench) create(ctx context.Context, spec string) {
 	GinkgoHelper()
-	Expect(api.Create(ctx, parse(b.ns, "demo", spec))).To(Succeed())
+	c := parse(b.ns, "demo", cmp.Or(spec, "{}"))
+	Expect(unstructured.SetNestedField(c.Object, int64(partitions), "spec", "partitions")).To(Succeed())
+	Expect(api.Create(ctx, c)).To(Succeed())
 }
 
 // get reads it.

@@ -44,7 +44,7 @@ var _ = Describe("Scaling a KVCluster", func() {
 		c := b.settles(ctx)
 		Expect(b.claims(ctx)).To(HaveLen(6))
 		for _, m := range c.Status.Members {
-			Expect(m.Replicas).To(BeNumerically("~", 64*3/6, 5), "%s of three zones with two nodes each", m.Name)
+			Expect(m.Replicas).To(BeNumerically("~", partitions*3/6, 2), "%s of three zones with two nodes each", m.Name)
 		}
 		b.scale(ctx, 3)
 		b.settles(ctx)
@@ -92,7 +92,7 @@ var _ = Describe("Scaling a KVCluster", func() {
 			for _, m := range c.Status.Members {
 				total += m.Replicas
 			}
-			Expect(total).To(Equal(64 * rf))
+			Expect(total).To(Equal(partitions * rf))
 		}
 	})
 
@@ -165,7 +165,7 @@ var _ = Describe("Scaling a KVCluster", func() {
 		c := b.settles(ctx)
 		Expect(c.Status.Members[1].NodeID).To(Equal(string(b.kube.data.NodeID("demo-1"))))
 		Expect(c.Status.Members[1].NodeID).NotTo(Equal(string(old)))
-		Expect(c.Status.Members[1].Replicas).To(BeEquivalentTo(64))
+		Expect(c.Status.Members[1].Replicas).To(BeEquivalentTo(partitions))
 	})
 
 	It("knows nothing and removes nothing while no node answers", func(ctx context.Context) {

@@ -35,7 +35,7 @@ func TestController(t *testing.T) {
 		t.Fatal("KUBEBUILDER_ASSETS is not set: run this suite with `make test`, or set it to the output of hack/envtest")
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(90 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "controller")
 }

@@ -28,7 +28,8 @@ const (
 )
 
 const (
-	appName   = "ringkv"
+	// AppName is the value of LabelName.
+	AppName   = "ringkv"
 	component = "node"
 	manager   = "ringkv-operator"
 
@@ -95,7 +96,7 @@ func PodHost(namespace, cluster, pod string) string {
 
 // SelectorLabels select the pods of a cluster, and their volume claims.
 func SelectorLabels(cluster string) map[string]string {
-	return map[string]string{LabelName: appName, LabelInstance: cluster, LabelComponent: component}
+	return map[string]string{LabelName: AppName, LabelInstance: cluster, LabelComponent: component}
 }
 
 // Selector is SelectorLabels as a label selector.
