@@ -312,6 +312,7 @@ func TestPauseIsMeasuredFromTheWishToTheSuccess(t *testing.T) {
 	require.GreaterOrEqual(t, outagePause.Millis.Duration(), outage)
 	require.Less(t, outagePause.Millis.Duration(), length+2*time.Second)
 	require.WithinDuration(t, stopped, outagePause.At, time.Second)
+	require.Contains(t, outagePause.Key, l.options.Prefix)
 	require.GreaterOrEqual(t, stats.Phase("outage").Writes.Gap.Millis.Duration(), outage)
 	require.Less(t, stats.Phase("after").LongestPause().Millis.Duration(), outage)
 	require.Equal(t, stats.Total.LongestPause(), outagePause)

@@ -74,11 +74,14 @@ func (r *recorder) stop(now time.Time) {
 	clear(r.lastSuccess)
 }
 
-// round is what one exchange of a worker brought.
+// round is what one exchange of a worker brought. All its operations were wished
+// at the same time.
 type round struct {
 	kind      Kind
-	began     []time.Time // of the operations that succeeded
+	began     time.Time
 	ended     time.Time
+	succeeded int
+	key       string // of one that succeeded; empty if none did
 	refused   int
 	unknown   int
 	lastError error
@@ -94,20 +97,16 @@ func (r *recorder) record(n round) {
 		t := p.kinds[n.kind]
 		t.stats.Refused += uint64(n.refused)
 		t.stats.Unknown += uint64(n.unknown)
-		t.stats.Succeeded += uint64(len(n.began))
-		for _, began := range n.began {
-			// A time beyond the histogram's range is cut to its end; the pause
-			// has the true one.
-			micros := min(max(n.ended.Sub(began).Microseconds(), 1), t.histogram.HighestTrackableValue())
-			_ = t.histogram.RecordValue(micros) // fails only outside of the range
-		}
+		t.stats.Succeeded += uint64(n.succeeded)
+		// A time beyond the histogram's range is cut to its end; the pause has the
+		// true one.
+		micros := min(max(n.ended.Sub(n.began).Microseconds(), 1), t.histogram.HighestTrackableValue())
+		_ = t.histogram.RecordValues(micros, int64(n.succeeded)) // fails only outside of the range
 	}
-	if len(n.began) == 0 {
+	if n.succeeded == 0 {
 		return
 	}
-	for _, began := range n.began {
-		r.notePause(n.kind, began, n.ended)
-	}
+	r.notePause(n.kind, n.began, n.ended, n.key)
 	if last, running := r.lastSuccess[n.kind]; running {
 		r.noteGap(n.kind, last, n.ended)
 		if n.ended.After(last) {
@@ -116,16 +115,14 @@ func (r *recorder) record(n round) {
 	}
 }
 
-// abandon notes operations that were given up.
-func (r *recorder) abandon(kind Kind, began []time.Time, now time.Time) {
+// abandon notes that so many operations, this one among them, were given up.
+func (r *recorder) abandon(kind Kind, began time.Time, key string, count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range []*phase{r.total, r.phases[len(r.phases)-1]} {
-		p.kinds[kind].stats.Abandoned += uint64(len(began))
+		p.kinds[kind].stats.Abandoned += uint64(count)
 	}
-	for _, b := range began {
-		r.notePause(kind, b, now)
-	}
+	r.notePause(kind, began, time.Now(), key)
 }
 
 func (r *recorder) judged(late bool, v *Violation) {
@@ -152,17 +149,17 @@ func (r *recorder) overlapping(began time.Time, fn func(*phase)) {
 	}
 }
 
-func (r *recorder) notePause(kind Kind, began, ended time.Time) {
-	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Pause, began, ended) })
+func (r *recorder) notePause(kind Kind, began, ended time.Time, key string) {
+	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Pause, began, ended, key) })
 }
 
 func (r *recorder) noteGap(kind Kind, began, ended time.Time) {
-	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Gap, began, ended) })
+	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Gap, began, ended, "") })
 }
 
-func raise(p *Pause, began, ended time.Time) {
+func raise(p *Pause, began, ended time.Time, key string) {
 	if length := MillisOf(ended.Sub(began)); length > p.Millis {
-		*p = Pause{Millis: length, At: began}
+		*p = Pause{Millis: length, At: began, Key: key}
 	}
 }
 
@@ -170,6 +167,7 @@ func raise(p *Pause, began, ended time.Time) {
 type underWay struct {
 	kind  Kind
 	began time.Time
+	key   string
 }
 
 // snapshot fills in the parts of Stats that the recorder knows. Operations that
@@ -188,7 +186,7 @@ func (r *recorder) snapshot(now time.Time, open []underWay) Stats {
 	}
 	// What is under way is noted for good: it can only grow.
 	for _, o := range open {
-		r.notePause(o.kind, o.began, now)
+		r.notePause(o.kind, o.began, now, o.key)
 	}
 	for k, last := range r.lastSuccess {
 		r.noteGap(k, last, now)

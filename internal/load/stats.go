@@ -81,6 +81,8 @@ type OperationStats struct {
 type Pause struct {
 	Millis Millis    `json:"millis"`
 	At     time.Time `json:"at,omitzero"`
+	// Key is one that the operation was about; empty for a gap.
+	Key string `json:"key,omitempty"`
 }
 
 // Latency is the distribution of the times of operations that succeeded,

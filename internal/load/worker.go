@@ -36,7 +36,6 @@ type operation struct {
 	attempt
 	register int // index into registers
 	seq      uint64
-	began    time.Time
 }
 
 func newWorker(l *Load, index int) *worker {
@@ -103,13 +102,13 @@ func (w *worker) run(ctx context.Context) {
 func (w *worker) do(ctx context.Context, kind Kind, registers []int) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	now := time.Now()
-	w.setUnderWay(underWay{kind: kind, began: now})
+	began := time.Now()
+	w.setUnderWay(underWay{kind: kind, began: began, key: w.key(registers[0])})
 	defer w.setUnderWay(underWay{})
 
 	pending := make([]*operation, len(registers))
 	for i, r := range registers {
-		pending[i] = &operation{register: r, began: now, attempt: attempt{key: w.key(r)}}
+		pending[i] = &operation{register: r, attempt: attempt{key: w.key(r)}}
 	}
 	c := w.reader
 	if kind == Write {
@@ -122,7 +121,7 @@ func (w *worker) do(ctx context.Context, kind Kind, registers []int) {
 		}
 		connected := c.exchange(attemptsOf(pending))
 		before := len(pending)
-		pending = w.settle(kind, c.address, pending)
+		pending = w.settle(round{kind: kind, began: began, ended: time.Now()}, c.address, pending)
 		if len(pending) == 0 {
 			return
 		}
@@ -130,11 +129,7 @@ func (w *worker) do(ctx context.Context, kind Kind, registers []int) {
 			wait = backoff{}
 		}
 		if ctx.Err() != nil || !wait.pause(ctx, connected, c.addresses) {
-			began := make([]time.Time, len(pending))
-			for i, op := range pending {
-				began[i] = op.began
-			}
-			w.load.recorder.abandon(kind, began, time.Now())
+			w.load.recorder.abandon(kind, began, pending[0].key, len(pending))
 			return
 		}
 	}
@@ -147,17 +142,17 @@ func (w *worker) prepareWrites(ops []*operation) {
 	}
 }
 
-// settle notes the outcomes in the registers and returns the operations that are
+// settle notes the outcomes of a round in the registers and returns the operations that are
 // still to be done.
-func (w *worker) settle(kind Kind, address string, ops []*operation) []*operation {
-	n := round{kind: kind, ended: time.Now()}
+func (w *worker) settle(n round, address string, ops []*operation) []*operation {
 	var rest []*operation
 	for _, op := range ops {
 		r := &w.registers[op.register]
 		switch op.outcome {
 		case succeeded:
-			n.began = append(n.began, op.began)
-			if kind == Write {
+			n.succeeded++
+			n.key = op.key
+			if n.kind == Write {
 				if r.current == 0 {
 					w.written.Add(1)
 				}
@@ -172,7 +167,7 @@ func (w *worker) settle(kind Kind, address string, ops []*operation) []*operatio
 			n.refused++
 		case unknown:
 			n.unknown++
-			if kind == Write {
+			if n.kind == Write {
 				r.unknown(op.seq)
 			}
 		}

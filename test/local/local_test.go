@@ -54,7 +54,7 @@ func TestKilledNodeIsStartedAgainAndNothingIsLost(t *testing.T) {
 	}
 	stats := end()
 	for _, p := range stats.Phases {
-		t.Logf("%s: longest pause %v", p.Name, p.LongestPause().Millis.Duration())
+		t.Logf("%s: longest pause %+v", p.Name, p.LongestPause())
 		require.Less(t, p.LongestPause().Millis.Duration(), maxPause, p.Name)
 	}
 	c.stop()
@@ -135,7 +135,7 @@ func TestClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	require.NoDirExists(t, c.dir+"/n1")
 
 	for _, p := range end().Phases {
-		t.Logf("%s: longest pause %v", p.Name, p.LongestPause().Millis.Duration())
+		t.Logf("%s: longest pause %+v", p.Name, p.LongestPause())
 		require.Less(t, p.LongestPause().Millis.Duration(), maxPause, p.Name)
 	}
 
