@@ -65,6 +65,8 @@ type Replica struct {
 	voteHold   int64            // no votes before this monotonic time
 	heardAt    int64            // SentAt of the last heartbeat from the leader
 	heardTerm  uint64           // and its term
+	heardTick  uint64           // when the leader was last heard, in ticks
+	leaderLost bool             // the connection to its node broke since
 	seen       map[uint64]cluster.NodeID
 
 	applied     uint64
@@ -238,6 +240,7 @@ func (r *Replica) Tick() {
 	}
 	r.ticks++
 	r.rn.Tick()
+	r.replaceLostLeader()
 	r.expireCalls()
 	if r.leading {
 		r.renewLease() // a single voter has nobody to answer
@@ -263,6 +266,9 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 		if raftMsg.GetTerm() >= r.heardTerm {
 			r.heardTerm, r.heardAt = raftMsg.GetTerm(), m.SentAt
 		}
+		r.heardLeader(raftMsg.GetTerm())
+	case raftpb.MsgApp:
+		r.heardLeader(raftMsg.GetTerm())
 	case raftpb.MsgHeartbeatResp:
 		if r.leading && raftMsg.GetTerm() == r.raftTerm && m.Echo != 0 {
 			r.acknowledge(raftMsg.GetFrom(), m.Echo)
@@ -285,9 +291,14 @@ func (r *Replica) step(m *raftpb.Message) {
 	}
 }
 
-// PeerUnreachable tells the leader that messages to a node may be lost.
+// PeerUnreachable says that the connection to a node broke: a leader learns that
+// messages may be lost, a follower that its leader may be.
 func (r *Replica) PeerUnreachable(node cluster.NodeID) {
-	if !r.running() || !r.leading {
+	if !r.running() {
+		return
+	}
+	if !r.leading {
+		r.leaderLost = r.raftLeader != 0 && nodeOf(&r.config, r.raftLeader) == node
 		return
 	}
 	for _, set := range [][]cluster.Replica{r.config.Voters, r.config.Outgoing, r.config.Learners} {
@@ -296,6 +307,32 @@ func (r *Replica) PeerUnreachable(node cluster.NodeID) {
 				r.rn.ReportUnreachable(p.ID)
 			}
 		}
+	}
+}
+
+// heardLeader notes that the leader of this term or a later one lives.
+func (r *Replica) heardLeader(term uint64) {
+	if term >= r.raftTerm {
+		r.heardTick, r.leaderLost = r.ticks, false
+	}
+}
+
+// replaceLostLeader stands for election as soon as the voters' promise to the old
+// leader has run out, when the connection to it broke: a process that died is
+// replaced sooner than one that is only slow. The voters take turns, so that they
+// do not split the vote.
+func (r *Replica) replaceLostLeader() {
+	if !r.leaderLost || r.leading || !contains(r.config.Voters, r.id) {
+		return
+	}
+	rank := uint64(0)
+	for _, v := range r.config.Voters {
+		if v.ID < r.id && v.ID != r.raftLeader {
+			rank++
+		}
+	}
+	if r.ticks-r.heardTick == uint64(r.timing.ElectionTicks)+1+2*rank {
+		_ = r.rn.Campaign() // if it may not now, the election timeout sees to it
 	}
 }
 
