@@ -36,7 +36,7 @@ func (w *writer) encode(q *queued) {
 		left--
 		w.state.setMeta(clone(q.Meta))
 		w.state.metaSeq++
-		w.add(&Record{Type: TypeMeta, Last: left == 0, Partition: NodePartition, Sequence: w.state.metaSeq}, q.Meta)
+		w.add(Record{Type: TypeMeta, Last: left == 0, Partition: NodePartition, Sequence: w.state.metaSeq}, q.Meta)
 	}
 	if q.group != nil {
 		w.encodeReplica(q, left)
@@ -48,67 +48,65 @@ func (w *writer) encode(q *queued) {
 // encodeReplica adds the left records of a write that concern its partition.
 func (w *writer) encodeReplica(q *queued, left int) {
 	s := w.state.of(q.Partition)
-	next := func(t RecordType) *Record {
+	add := func(r Record, payload []byte) {
 		left--
 		s.sequence++
-		return &Record{Type: t, Partition: q.Partition, Sequence: s.sequence, Last: left == 0}
+		r.Partition, r.Sequence, r.Last = q.Partition, s.sequence, left == 0
+		w.add(r, payload)
 	}
 	superseded := s.snapshot
 	if q.Tombstone != 0 {
 		s.remove(q.Tombstone)
-		r := next(TypeTombstone)
-		r.Index = q.Tombstone
-		w.add(r, nil)
+		add(Record{Type: TypeTombstone, Index: q.Tombstone}, nil)
 	}
 	if q.Create != nil {
 		s.begin(q.Replica, clone(q.Create))
-		r := next(TypeCreate)
-		r.Index = q.Replica
-		w.add(r, q.Create)
+		add(Record{Type: TypeCreate, Index: q.Replica}, q.Create)
 	}
 	if q.Snapshot != nil {
 		ref := *q.Snapshot
 		ref.Meta = clone(ref.Meta)
 		s.setSnapshot(&ref)
-		r := next(TypeSnapshot)
-		r.Term, r.Index = ref.Term, ref.Index
-		w.add(r, appendSnapshotRef(nil, &ref))
+		add(Record{Type: TypeSnapshot, Term: ref.Term, Index: ref.Index}, appendSnapshotRef(nil, &ref))
 	}
-	if q.edits > 0 || q.Snapshot != nil {
-		e := settled{group: q.group, edits: q.edits, life: q.life}
-		if q.Snapshot != nil {
-			e.index = q.Snapshot.Index
-		}
-		w.durable.edits = append(w.durable.edits, e)
-	}
-	if superseded != nil && superseded.File != "" && (s.snapshot == nil || s.snapshot.File != superseded.File) {
-		w.durable.files = append(w.durable.files, superseded.File)
-	}
+	w.settleLater(q, superseded, s.snapshot)
 	for i := range q.Entries {
 		e := &q.Entries[i]
-		r := next(TypeEntry)
-		r.Term, r.Index, r.Kind = e.Term, e.Index, e.Kind
 		w.places = append(w.places, location{uint32(w.header.segment), uint32(w.end + int64(len(w.buf))), uint32(len(e.Data))})
-		w.add(r, e.Data)
+		add(Record{Type: TypeEntry, Kind: e.Kind, Term: e.Term, Index: e.Index}, e.Data)
 		s.setLast(e.Index, e.Term)
 	}
 	if q.HardState != nil {
 		s.hard = *q.HardState
-		r := next(TypeHardState)
-		r.Term = s.hard.Term
-		w.add(r, appendHardState(nil, s.hard))
+		w.scratch = appendHardState(w.scratch[:0], s.hard)
+		add(Record{Type: TypeHardState, Term: s.hard.Term}, w.scratch)
 	}
 }
 
+// settleLater notes what may be done once a write is durable.
+func (w *writer) settleLater(q *queued, before, after *SnapshotRef) {
+	if before != nil && before.File != "" && (after == nil || after.File != before.File) {
+		w.durable.files = append(w.durable.files, before.File)
+	}
+	if q.edits == 0 && q.Snapshot == nil {
+		return
+	}
+	e := settled{group: q.group, edits: q.edits, life: q.life}
+	if q.Snapshot != nil {
+		e.index = q.Snapshot.Index
+	}
+	w.durable.edits = append(w.durable.edits, e)
+}
+
 // add appends a record to the batch.
-func (w *writer) add(r *Record, payload []byte) {
+func (w *writer) add(r Record, payload []byte) {
 	start := len(w.buf)
 	w.buf = append(beginRecord(w.buf), payload...)
 	r.Serial, r.Synced = w.serial, w.synced
 	w.serial++
 	var crc uint32
-	w.buf, crc = endRecord(w.buf, start, w.seed, r)
-	w.chain = chain(w.chain, crc)
+	w.buf, crc = endRecord(w.buf, start, w.seed, &r)
+	w.chain.add(crc)
 }
 
 // checkpoint adds everything small that the log knows, to begin a segment with.
@@ -118,7 +116,7 @@ func (w *writer) checkpoint() {
 	h.firstSerial, h.checkpointCount = w.serial, 0
 	if w.state.meta != nil || w.state.metaStale != nil {
 		h.checkpointCount++
-		r := &Record{Type: TypeCheckpoint, Last: true, Partition: NodePartition, Sequence: w.state.metaSeq}
+		r := Record{Type: TypeCheckpoint, Last: true, Partition: NodePartition, Sequence: w.state.metaSeq}
 		if stale := w.state.metaStale; stale != nil {
 			r.Kind, r.Term, r.Index = 1, stale.Segment, uint64(stale.Offset)
 		}
@@ -129,6 +127,6 @@ func (w *writer) checkpoint() {
 		s := w.state.replicas[p]
 		h.checkpointCount++
 		payload = appendCheckpoint(payload[:0], s)
-		w.add(&Record{Type: TypeCheckpoint, Last: true, Partition: p, Sequence: s.sequence, Term: s.lastTerm, Index: s.last}, payload)
+		w.add(Record{Type: TypeCheckpoint, Last: true, Partition: p, Sequence: s.sequence, Term: s.lastTerm, Index: s.last}, payload)
 	}
 }

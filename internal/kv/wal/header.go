@@ -136,11 +136,15 @@ func seed(salt, segment uint64) uint32 {
 	return crc32.Checksum(p[:], castagnoli)
 }
 
-// chain adds a record's CRC to the CRC of CRCs.
-func chain(sum, crc uint32) uint32 {
-	var p [4]byte
-	binary.LittleEndian.PutUint32(p[:], crc)
-	return crc32.Update(sum, castagnoli, p[:])
+// chain is a CRC of CRCs.
+type chain struct {
+	sum  uint32
+	last [4]byte // here, because it would be allocated every time otherwise
+}
+
+func (c *chain) add(crc uint32) {
+	binary.LittleEndian.PutUint32(c.last[:], crc)
+	c.sum = crc32.Update(c.sum, castagnoli, c.last[:])
 }
 
 const segmentSuffix = ".wal"

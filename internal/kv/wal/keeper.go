@@ -19,6 +19,7 @@ type keeper struct {
 
 	kick     chan struct{}
 	prepared chan *preparedFile // at most one
+	wanted   atomic.Bool        // a file should be prepared
 	quitting chan struct{}
 	done     chan struct{}
 
@@ -75,12 +76,21 @@ func (k *keeper) collect(files []string) {
 	k.wakeUp()
 }
 
+// want has the next file prepared. A log that is hardly used does not need it.
+func (k *keeper) want() {
+	if !k.wanted.Swap(true) {
+		k.wakeUp()
+	}
+}
+
 // next returns the prepared file, and waits for it if need be. When the volume is
 // full that lasts until it is not, or until quit is closed.
 func (k *keeper) next(quit <-chan struct{}) (*preparedFile, error) {
+	k.want()
 	for {
 		select {
 		case p := <-k.prepared:
+			k.wanted.Store(false)
 			return p, p.err
 		case <-quit:
 		}
@@ -105,7 +115,7 @@ func (k *keeper) run() {
 		k.removeSegments()
 		k.checkSpace()
 		var retry <-chan time.Time
-		if len(k.prepared) == 0 {
+		if k.wanted.Load() && len(k.prepared) == 0 {
 			p := k.prepare()
 			if p == nil {
 				retry = time.After(fullRetry)

@@ -225,7 +225,7 @@ func (r *recovering) roll(w *writer) error {
 		return errors.Join(fmt.Errorf("create a segment: %w", err), file.Close())
 	}
 	h := &segmentHeader{segment: r.newest.number + 1, salt: r.salt, nodeID: r.opts.NodeID,
-		previousEnd: r.end, previousChain: r.chain, firstSerial: r.serial}
+		previousEnd: r.end, previousChain: r.chain.sum, firstSerial: r.serial}
 	if err := w.begin(&preparedFile{name: name, file: file, bytes: r.opts.SegmentBytes}, h); err != nil {
 		return errors.Join(err, file.Close())
 	}

@@ -20,7 +20,7 @@ type replay struct {
 	account
 
 	write []recordAndCRC // of a Write whose last record is still to come
-	chain uint32         // of the segment, over what was applied
+	chain chain          // of the segment, over what was applied
 }
 
 type recordAndCRC struct {
@@ -58,7 +58,7 @@ func (r *replay) view(partition uint32) *view {
 
 // begin starts a segment.
 func (r *replay) begin(s *segmentScan, oldest bool) {
-	r.chain = s.seed
+	r.chain.sum = s.seed
 	r.account.begin(s, oldest)
 }
 
@@ -91,7 +91,7 @@ func (r *replay) flush() {
 	for i := range r.write {
 		rec := &r.write[i]
 		r.ordinal++
-		r.chain = chain(r.chain, rec.crc)
+		r.chain.add(rec.crc)
 		if err := r.apply(&rec.Record); err != nil {
 			r.damage = append(r.damage, Damage{Segment: rec.Segment, Offset: rec.Offset, Reason: err.Error()})
 			r.suspect(rec.Partition, rec.Place, err.Error())
@@ -135,6 +135,11 @@ func (r *replay) apply(rec *Record) error {
 		v.suspect = nil
 		return nil
 	case TypeCreate:
+		if v.suspect != nil {
+			// A tombstone could be among what is lost. No smaller ID can have
+			// been left alive by it.
+			s.tombstone = max(s.tombstone, rec.Index)
+		}
 		if s.begin(rec.Index, clone(rec.Payload)) {
 			g.begin(rec.Index)
 			v.suspect = nil
@@ -246,7 +251,7 @@ func (r *replay) suspect(partition uint32, p Place, reason string) {
 // compareChain checks a sealed segment against what the next header says of it.
 func (r *replay) compareChain(want uint32) {
 	number := r.scan.number
-	if r.chain == want || r.hole.Segment == number {
+	if r.chain.sum == want || r.hole.Segment == number {
 		return
 	}
 	place := Place{number, recordsStart}

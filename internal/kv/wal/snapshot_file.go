@@ -44,7 +44,7 @@ type SnapshotWriter struct {
 	block     []byte
 	off       int64
 	number    uint64
-	crc       uint32
+	crc       chain
 	err       error
 }
 
@@ -86,7 +86,7 @@ func (w *SnapshotWriter) flush(flag uint32) {
 		w.err = fmt.Errorf("write snapshot %s: %w", w.name, err)
 		return
 	}
-	w.crc = chain(w.crc, crc)
+	w.crc.add(crc)
 	w.off += int64(len(w.block))
 	w.number++
 	w.block = w.block[:snapshotHeader]
@@ -119,7 +119,7 @@ func (w *SnapshotWriter) Commit() (size int64, crc uint32, err error) {
 	if err := w.fs.SyncDir(w.dir); err != nil {
 		return 0, 0, fmt.Errorf("name snapshot %s: %w", w.name, err)
 	}
-	return w.off, w.crc, nil
+	return w.off, w.crc.sum, nil
 }
 
 var errCommitted = errors.New("wal: the snapshot is committed or aborted")
@@ -143,7 +143,7 @@ type SnapshotReader struct {
 	unread []byte
 	off    int64
 	number uint64
-	crc    uint32
+	crc    chain
 	last   bool
 	err    error
 }
@@ -197,7 +197,7 @@ func (r *SnapshotReader) next() error {
 			return r.corrupt("goes on behind its last block")
 		}
 	}
-	r.crc = chain(r.crc, binary.LittleEndian.Uint32(b))
+	r.crc.add(binary.LittleEndian.Uint32(b))
 	r.off += int64(size)
 	r.number++
 	r.unread = b[snapshotHeader:size]
@@ -224,9 +224,9 @@ func verifySnapshot(fs vfs.FS, dir string, ref *SnapshotRef) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
-	if r.off != ref.Size || r.crc != ref.CRC {
+	if r.off != ref.Size || r.crc.sum != ref.CRC {
 		return fmt.Errorf("%w: snapshot %s has %d bytes and CRC %08x, the log says %d and %08x",
-			ErrCorrupt, ref.File, r.off, r.crc, ref.Size, ref.CRC)
+			ErrCorrupt, ref.File, r.off, r.crc.sum, ref.Size, ref.CRC)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type writer struct {
 	seg    *segment
 	header *segmentHeader // of seg
 	seed   uint32         // of seg
-	chain  uint32         // over seg's records
+	chain  chain          // over seg's records
 	end    int64          // where the next batch goes in seg
 	synced int64          // how much of seg is synced
 	next   uint32         // serial of the record at synced
@@ -25,6 +25,7 @@ type writer struct {
 	state  *state         // after the last record
 
 	buf     []byte     // the batch as bytes
+	scratch []byte     // for a payload
 	batch   []queued   // the batch as Writes, which buf holds the records of
 	places  []location // of the batch's entries
 	urgent  bool       // something in the batch wants a sync
@@ -174,6 +175,9 @@ func (w *writer) flush() error {
 		w.stats.writes.Add(uint64(len(w.batch)))
 		w.noted = false
 		w.publish()
+		if w.end >= w.opts.SegmentBytes/4 {
+			w.keeper.want()
+		}
 	}
 	if w.opts.Sync == Always && w.urgent && w.synced < w.end || w.opts.Sync != Always && time.Since(w.lastSync) >= time.Duration(w.opts.Sync) {
 		if err := w.sync(); err != nil {
@@ -191,6 +195,13 @@ func (w *writer) flush() error {
 		w.buf = nil
 	}
 	return nil
+}
+
+func (w *writer) wantsSync() bool {
+	if w.opts.Sync == Always {
+		return w.urgent
+	}
+	return time.Since(w.lastSync) >= time.Duration(w.opts.Sync)
 }
 
 // publish tells the groups where their entries are, and keeps the memory that the
@@ -286,7 +297,7 @@ func (w *writer) roll() error {
 	}
 	h := &segmentHeader{
 		segment: w.header.segment + 1, salt: w.header.salt, nodeID: w.header.nodeID,
-		previousEnd: w.end, previousChain: w.chain, firstSerial: w.serial,
+		previousEnd: w.end, previousChain: w.chain.sum, firstSerial: w.serial,
 	}
 	return w.begin(next, h)
 }
@@ -295,7 +306,7 @@ func (w *writer) roll() error {
 // zeros, and gives the file its name.
 func (w *writer) begin(next *preparedFile, h *segmentHeader) error {
 	w.header, w.seed = h, seed(h.salt, h.segment)
-	w.chain, w.end, w.synced, w.buf = w.seed, recordsStart, recordsStart, w.buf[:0]
+	w.chain.sum, w.end, w.synced, w.buf = w.seed, recordsStart, recordsStart, w.buf[:0]
 	w.checkpoint()
 	h.checkpointEnd = w.end + int64(len(w.buf))
 	block := make([]byte, recordsStart)
