@@ -19,18 +19,18 @@ func (mv *move) begin() bool {
 		return mv.makeWay(*voter)
 	}
 	if reason := mv.notNow(); reason != "" {
-		mv.p.note("partition %d: the copy for %s waits: %s", mv.partition, seat, reason)
+		mv.p.wait("partition %d: the copy for %s waits: %s", mv.partition, seat, reason)
 		return false
 	}
 	n := mv.p.nodes[target]
 	switch {
 	case n == nil:
-		mv.p.note("partition %d: the copy for %s waits: it does not answer", mv.partition, seat)
+		mv.p.wait("partition %d: the copy for %s waits: it does not answer", mv.partition, seat)
 		return false
 	case !mv.p.current(n) || !mv.p.current(mv.leader.node):
 		return false // the newest map is on its way to them
 	case n.status.Draining:
-		mv.p.note("partition %d: the copy for %s waits: it is being drained", mv.partition, seat)
+		mv.p.wait("partition %d: the copy for %s waits: it is being drained", mv.partition, seat)
 		return false
 	}
 	if mv.on(n) != nil {

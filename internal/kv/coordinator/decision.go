@@ -133,6 +133,7 @@ const (
 	ReasonNodeUnknown      Reason = "NodeUnknown"      // a node does not answer, or cannot be believed
 	ReasonForeignData      Reason = "ForeignData"      // a node belongs to another cluster, or has data before there is one
 	ReasonStaleRecord      Reason = "StaleRecord"      // nodes know a newer map than the record
+	ReasonWaiting          Reason = "Waiting"          // moves wait for a node or a copy that is not in order
 	ReasonPaused           Reason = "Paused"           // moves are paused
 	ReasonReplicaRefused   Reason = "ReplicaRefused"   // a damaged replica cannot be replaced yet
 	ReasonRecordUnreadable Reason = "RecordUnreadable" // the store failed (only from Tick)

@@ -74,12 +74,18 @@ func (p *planner) planMoves() {
 		}
 		mv.proceed()
 	}
-	p.start(active, unknown)
-	p.Remaining.Active = active
+	p.Remaining.Active = p.start(active, unknown)
+	if len(p.waits) > 0 && p.Remaining.Active == 0 && len(p.busy) == 0 {
+		message := p.waits[0]
+		if more := len(p.waits) - 1; more > 0 {
+			message += fmt.Sprintf(" (and %d more wait)", more)
+		}
+		p.block(ReasonWaiting, "%s", message)
+	}
 }
 
-// start begins new moves.
-func (p *planner) start(active int, unknown []uint32) {
+// start begins new moves and returns how many are under way then.
+func (p *planner) start(active int, unknown []uint32) int {
 	held := map[string]bool{}
 	for _, cause := range []Cause{CauseRepair, CauseReplication, CauseScaleIn, CauseBalance} {
 		for _, mv := range p.moves {
@@ -99,12 +105,13 @@ func (p *planner) start(active int, unknown []uint32) {
 					p.note("no moves begin while it is not known where partitions %s are", list(unknown))
 				}
 			case active >= p.spec.MaxConcurrentMoves:
-				return
+				return active
 			case mv.begin():
 				active++
 			}
 		}
 	}
+	return active
 }
 
 func (p *planner) newMove(g *group, want []cluster.NodeID) *move {
@@ -202,7 +209,11 @@ func (mv *move) tendLearners() {
 			return
 		}
 	}
-	mv.p.note("partition %d: %s is being filled", mv.partition, mv.p.seatOf(mv.config.Learners[0].Node))
+	seat, state := mv.p.seatOf(mv.config.Learners[0].Node), "is being filled"
+	if mv.stalled() {
+		state = "does not answer, and waits to be filled"
+	}
+	mv.p.wait("partition %d: %s %s", mv.partition, seat, state)
 }
 
 // promote makes a caught-up learner a voter and, in the same change, removes the
@@ -219,7 +230,7 @@ func (mv *move) promote(learner cluster.Replica) {
 		return
 	}
 	if reason := mv.unsafeToRemove(*old, voters); reason != "" {
-		mv.p.note("partition %d: %s has caught up; the copy on %s stays for now: %s", mv.partition, target, mv.p.seatOf(old.Node), reason)
+		mv.p.wait("partition %d: %s has caught up; the copy on %s stays for now: %s", mv.partition, target, mv.p.seatOf(old.Node), reason)
 		return
 	}
 	if old.ID == mv.leader.ID {
@@ -239,12 +250,12 @@ func (mv *move) removeExtra() {
 		return
 	}
 	if reason := mv.unsafeToRemove(*old, mv.config.Voters); reason != "" {
-		mv.p.note("partition %d: the copy on %s is too many and stays for now: %s", mv.partition, mv.p.seatOf(old.Node), reason)
+		mv.p.wait("partition %d: the copy on %s is too many and stays for now: %s", mv.partition, mv.p.seatOf(old.Node), reason)
 		return
 	}
 	if old.ID == mv.leader.ID {
 		if !mv.handOver() {
-			mv.p.note("partition %d: nobody can take the leadership from %s yet", mv.partition, mv.p.seatOf(old.Node))
+			mv.p.wait("partition %d: nobody can take the leadership from %s yet", mv.partition, mv.p.seatOf(old.Node))
 		}
 		return
 	}

@@ -29,8 +29,14 @@ func Plan(in Input) Decision {
 		p.operate()
 	}
 	p.measure()
+	if more := len(p.Notes) - maxNotes; more > 0 {
+		p.Notes = append(p.Notes[:maxNotes], fmt.Sprintf("and %d more", more))
+	}
 	return p.Decision
 }
+
+// maxNotes is how many notes a person may still want to read.
+const maxNotes = 40
 
 // planner makes a Decision of a view.
 type planner struct {
@@ -39,6 +45,7 @@ type planner struct {
 	busy  map[uint32]bool        // partitions that have a step in this pass
 	moves []*move                // by partition, once planned; nil for a partition nobody knows
 	led   map[cluster.NodeID]int // see leads
+	waits []string               // why moves do not go on
 }
 
 // operate is a pass over a running cluster.
@@ -119,6 +126,13 @@ func (p *planner) note(format string, args ...any) {
 	if note := fmt.Sprintf(format, args...); !slices.Contains(p.Notes, note) {
 		p.Notes = append(p.Notes, note)
 	}
+}
+
+// wait notes what a move waits for.
+func (p *planner) wait(format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
+	p.note("%s", reason)
+	p.waits = append(p.waits, reason)
 }
 
 func (p *planner) block(reason Reason, format string, args ...any) {

@@ -141,6 +141,13 @@ func (c *Cluster) Start(seat string) {
 	c.nodes[seat].start()
 }
 
+// Undrain makes a drained node take leaderships again, as a restart does.
+func (c *Cluster) Undrain(seat string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[seat].draining = false
+}
+
 func (n *node) start() {
 	if !n.up {
 		n.up, n.started, n.draining = true, n.c.now, false
