@@ -136,25 +136,35 @@ func (r *recorder) judged(late bool, v *Violation) {
 	}
 }
 
-// overlapping calls fn with the total and with every phase that was not over at
-// that time. The caller holds mu.
-func (r *recorder) overlapping(began time.Time, fn func(*phase)) {
+// overlapping calls fn with the total and with every phase that had at least a
+// tenth of that time. The caller holds mu.
+func (r *recorder) overlapping(began, ended time.Time, fn func(*phase)) {
 	fn(r.total)
+	length := ended.Sub(began)
 	for i := len(r.phases) - 1; i >= 0; i-- {
 		p := r.phases[i]
-		if !p.end.IsZero() && !p.end.After(began) {
+		from, to := p.begin, p.end
+		if from.Before(began) {
+			from = began
+		}
+		if to.IsZero() || to.After(ended) {
+			to = ended
+		}
+		if to.Sub(from) >= length/10 {
+			fn(p)
+		}
+		if !p.begin.After(began) {
 			return
 		}
-		fn(p)
 	}
 }
 
 func (r *recorder) notePause(kind Kind, began, ended time.Time, key string) {
-	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Pause, began, ended, key) })
+	r.overlapping(began, ended, func(p *phase) { raise(&p.kinds[kind].stats.Pause, began, ended, key) })
 }
 
 func (r *recorder) noteGap(kind Kind, began, ended time.Time) {
-	r.overlapping(began, func(p *phase) { raise(&p.kinds[kind].stats.Gap, began, ended, "") })
+	r.overlapping(began, ended, func(p *phase) { raise(&p.kinds[kind].stats.Gap, began, ended, "") })
 }
 
 func raise(p *Pause, began, ended time.Time, key string) {

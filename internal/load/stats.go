@@ -69,8 +69,9 @@ type OperationStats struct {
 	Unknown uint64 `json:"unknown"`
 	// Abandoned operations had not succeeded when Fill or Run was told to stop.
 	Abandoned uint64 `json:"abandoned"`
-	// Pause is the operation that took longest, retries included. An operation
-	// counts for every phase that it was under way in, with its whole length.
+	// Pause is the operation that took longest, retries included. It counts with
+	// its whole length for every phase that had at least a tenth of it, so that a
+	// pause across a mark is not made to look like two short ones.
 	Pause Pause `json:"pause"`
 	// Gap is the longest time in which no worker had a success.
 	Gap     Pause   `json:"gap"`
