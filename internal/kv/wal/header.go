@@ -25,12 +25,13 @@ import (
 //	 32  previousEnd u64             40  previousChain u32   44  firstSerial u32
 //	 48  checkpointEnd u64           56  checkpointCount u32 60  noted serial u32
 //	 64  noted offset u64
-//	 72  closed u8                   73  length of node ID u8    74  node ID
+//	 72  status u8                   73  length of node ID u8    74  node ID
 //	...  zeros
 //	508  crc32c u32 of bytes 0 to 507
 //
-// closed is 1 in the note of a log that was closed in order: nothing follows the
-// noted offset. previousEnd is where the records of the segment before end, and previousChain the
+// status is 1 in the note of a log that was closed in order: nothing follows the
+// noted offset. It is 2 in a note that was written after the next segment was there
+// for good: if that is missing, it was lost. previousEnd is where the records of the segment before end, and previousChain the
 // CRC of their CRCs: a segment exists under its name only when the one before was
 // synced to its end. A checkpoint of all small state follows (state.go), written
 // and synced together with the header before the file got its name; then records.
@@ -61,8 +62,16 @@ type segmentHeader struct {
 	generation  uint32
 	notedSerial uint32 // of the record at notedOffset, when it is written
 	notedOffset int64
-	closed      bool
+	status      segmentStatus
 }
+
+type segmentStatus uint8
+
+const (
+	statusOpen segmentStatus = iota
+	statusClosed
+	statusContinued
+)
 
 func (h *segmentHeader) encode() []byte {
 	p := make([]byte, headerBytes)
@@ -79,7 +88,7 @@ func (h *segmentHeader) encode() []byte {
 	le.PutUint32(p[56:], h.checkpointCount)
 	le.PutUint32(p[60:], h.notedSerial)
 	le.PutUint64(p[64:], uint64(h.notedOffset))
-	p[72] = present(h.closed)
+	p[72] = byte(h.status)
 	p[73] = byte(len(h.nodeID))
 	copy(p[74:], h.nodeID)
 	le.PutUint32(p[508:], crc32.Checksum(p[:508], castagnoli))
@@ -118,7 +127,7 @@ func decodeHeader(p []byte) (*segmentHeader, error) {
 		checkpointCount: le.Uint32(p[56:]),
 		notedSerial:     le.Uint32(p[60:]),
 		notedOffset:     int64(le.Uint64(p[64:])),
-		closed:          p[72] == 1,
+		status:          segmentStatus(p[72]),
 		nodeID:          string(p[74 : 74+n]),
 	}
 	if h.checkpointEnd < recordsStart || h.checkpointEnd > maxOffset ||

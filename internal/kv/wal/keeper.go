@@ -24,7 +24,8 @@ type keeper struct {
 	done     chan struct{}
 
 	mu      sync.Mutex
-	garbage []string // snapshot files to delete
+	garbage []string   // snapshot files to delete
+	sealed  []*segment // with a last note that is not synced
 
 	full    atomic.Bool
 	ballast bool // the ballast is in place
@@ -83,6 +84,26 @@ func (k *keeper) want() {
 	}
 }
 
+// seal syncs the last note of a segment that is not written any more.
+func (k *keeper) seal(s *segment) {
+	k.mu.Lock()
+	k.sealed = append(k.sealed, s)
+	k.mu.Unlock()
+	k.wakeUp()
+}
+
+func (k *keeper) syncSealed() {
+	k.mu.Lock()
+	sealed := k.sealed
+	k.sealed = nil
+	k.mu.Unlock()
+	for _, s := range sealed {
+		if err := s.file.SyncData(); err != nil { // what matters was synced before
+			k.opts.Logger.Error("the note that a segment is continued is not durable", "segment", s.number, "error", err)
+		}
+	}
+}
+
 // next returns the prepared file, and waits for it if need be. When the volume is
 // full that lasts until it is not, or until quit is closed.
 func (k *keeper) next(quit <-chan struct{}) (*preparedFile, error) {
@@ -111,6 +132,7 @@ func (k *keeper) run() {
 	ticker := time.NewTicker(spaceInterval)
 	defer ticker.Stop()
 	for {
+		k.syncSealed()
 		k.removeGarbage()
 		k.removeSegments()
 		k.checkSpace()

@@ -65,6 +65,9 @@ func decodeSnapshotRef(r *Record) (*SnapshotRef, error) {
 	s.File = string(d.bytes(int(d.u16())))
 	s.Meta = clone(d.b)
 	d.b = nil
+	if s.Index > maxIndex {
+		d.short = true
+	}
 	return s, d.finish(r)
 }
 
@@ -115,8 +118,14 @@ func decodeCheckpoint(r *Record) (*replicaState, error) {
 		s.refused = &Refusal{Replica: s.replica, Segment: d.u64(), Offset: int64(d.u64()), Reason: string(d.b)}
 		d.b = nil
 	}
+	if s.last > maxIndex {
+		d.short = true
+	}
 	return s, d.finish(r)
 }
+
+// maxIndex keeps arithmetic with indexes from wrapping around.
+const maxIndex = 1 << 62
 
 func present(yes bool) byte {
 	if yes {

@@ -162,12 +162,17 @@ func (r *recovering) finish(s *segmentScan, end int64) {
 	r.newest = s
 	r.end = r.cutIncomplete(end)
 	r.promised = max(s.promise(r.end), recordsStart)
-	r.clean = s.header != nil && s.header.closed && s.header.notedOffset == r.end
+	r.clean = s.header != nil && s.header.status == statusClosed && s.header.notedOffset == r.end
 	r.account.end(r.end)
 	if dirty := s.nonZeroEnd(r.end); dirty > r.end {
 		r.cut = &Cut{Segment: s.number, Offset: r.end, Bytes: dirty - r.end}
 	}
-	r.mustRoll = r.judge(Place{s.number, r.end}) || s.header == nil || r.damagedIn(s.number)
+	continued := s.header != nil && s.header.status == statusContinued
+	if continued {
+		r.missing(s.number + 1)
+		r.lostSum += unknownLoss
+	}
+	r.mustRoll = r.judge(Place{s.number, r.end}) || continued || s.header == nil || r.damagedIn(s.number)
 }
 
 func (r *recovering) damagedIn(segment uint64) bool {
@@ -210,7 +215,7 @@ func (r *recovering) repair(w *writer) error {
 	if r.mustRoll {
 		return r.roll(w)
 	}
-	w.header.closed = false
+	w.header.status = statusOpen
 	return w.note()
 }
 

@@ -151,6 +151,9 @@ func (r *replay) apply(rec *Record) error {
 	}
 	switch rec.Type {
 	case TypeEntry:
+		if rec.Index == 0 || rec.Index > maxIndex {
+			return corruptAt(rec.Place, "an entry with index %d", rec.Index)
+		}
 		r.applyEntry(rec, s, g)
 	case TypeHardState:
 		h, err := decodeHardState(rec)
@@ -196,10 +199,10 @@ func (r *replay) applyCheckpoint(rec *Record, v *view) error {
 		if n := rec.Sequence - s.sequence; n != 0 {
 			r.belong(n)
 			r.suspect(rec.Partition, r.placeOfLoss(rec), fmt.Sprintf("%d records of this partition are lost", n))
-		} else if v.suspect == nil && (s.replica != c.replica || s.hard != c.hard || s.last != c.last || s.tombstone != c.tombstone) {
+		} else if (v.suspect == nil || v.known) && (s.replica != c.replica || s.hard != c.hard || s.last != c.last || s.tombstone != c.tombstone) {
 			r.suspect(rec.Partition, rec.Place, "the checkpoint does not agree with the records before it")
 		}
-		if v.suspect == nil {
+		if v.suspect == nil || v.known {
 			s.refused = c.refused
 			return nil
 		}
@@ -242,7 +245,7 @@ func (r *replay) applyNode(rec *Record) error {
 // suspect notes that a partition is not what it should be.
 func (r *replay) suspect(partition uint32, p Place, reason string) {
 	v := r.view(partition)
-	if v.suspect == nil {
+	if v.suspect == nil || v.known {
 		v.suspect = &Refusal{Segment: p.Segment, Offset: p.Offset, Reason: reason}
 	}
 	v.known = false

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/vfs"
 )
 
 // writer is the log's one goroutine that writes. Everything in it is its own.
@@ -131,7 +133,7 @@ func (w *writer) finish() error {
 			return err
 		}
 	}
-	w.header.closed = true
+	w.header.status = statusClosed
 	return w.note()
 }
 
@@ -269,17 +271,20 @@ func (w *writer) note() error {
 // writeNote writes a note without a sync of its own. There is never more than one
 // that is not synced, so that the other one is whole.
 func (w *writer) writeNote(now time.Time) error {
-	h := w.header
+	w.header.notedOffset, w.header.notedSerial = w.synced, w.next
+	w.lastNote = now
+	return writeNote(w.seg.file, w.header)
+}
+
+func writeNote(f vfs.File, h *segmentHeader) error {
 	h.generation++
-	h.notedOffset, h.notedSerial = w.synced, w.next
 	off := int64(noteOffset1)
 	if h.generation%2 == 0 {
 		off = noteOffset2
 	}
-	if _, err := w.seg.file.WriteAt(h.encode(), off); err != nil {
+	if _, err := f.WriteAt(h.encode(), off); err != nil {
 		return fmt.Errorf("write the note of segment %d: %w", h.segment, err)
 	}
-	w.lastNote = now
 	return nil
 }
 
@@ -295,11 +300,20 @@ func (w *writer) roll() error {
 	if err != nil {
 		return err
 	}
+	old, oldSegment := w.header, w.seg
 	h := &segmentHeader{
-		segment: w.header.segment + 1, salt: w.header.salt, nodeID: w.header.nodeID,
+		segment: old.segment + 1, salt: old.salt, nodeID: old.nodeID,
 		previousEnd: w.end, previousChain: w.chain.sum, firstSerial: w.serial,
 	}
-	return w.begin(next, h)
+	old.notedOffset, old.notedSerial, old.status = w.end, w.serial, statusContinued
+	if err := w.begin(next, h); err != nil {
+		return err
+	}
+	if err := writeNote(oldSegment.file, old); err != nil {
+		return err
+	}
+	w.keeper.seal(oldSegment)
+	return nil
 }
 
 // begin writes the header and the checkpoint of a segment into a file that is all
