@@ -205,7 +205,9 @@ func (g *generator) command() []string {
 		func() []string { return []string{pick(g, "GETSET", "SETNX", "APPEND"), k, g.value()} },
 		func() []string { return []string{"SETEX", k, g.seconds(), g.value()} },
 		func() []string { return []string{"PSETEX", k, g.millis(), g.value()} },
-		func() []string { return append([]string{pick(g, "DEL", "UNLINK", "EXISTS", "TOUCH", "MGET")}, g.keys()...) },
+		func() []string {
+			return append([]string{pick(g, "DEL", "UNLINK", "EXISTS", "TOUCH", "MGET")}, g.keys()...)
+		},
 		func() []string { return append([]string{"MSET"}, g.keys()...) },
 		func() []string { return []string{"MSET", k, g.value(), g.key(), g.value()} },
 		func() []string { return []string{pick(g, "GETRANGE", "SUBSTR"), k, g.index(), g.index()} },
@@ -218,15 +220,21 @@ func (g *generator) command() []string {
 		func() []string { return []string{"EXPIRE", k, g.seconds(), pick(g, "NX", "XX")} },
 		func() []string { return append([]string{"EXPIREAT", k, g.atSeconds()}, g.conditions()...) },
 		func() []string { return append([]string{"PEXPIREAT", k, g.atMillis()}, g.conditions()...) },
-		func() []string { return []string{"KEYS", pick(g, "*", "key:?", "[a-c]", "[^a]", "k\\{*", "", "[", "*[\xfe-\xff]*")} },
+		func() []string {
+			return []string{"KEYS", pick(g, "*", "key:?", "[a-c]", "[^a]", "k\\{*", "", "[", "*[\xfe-\xff]*")}
+		},
 		func() []string { return []string{"SCAN", pick(g, "x", "1 ", " 1", "1e"), "COUNT", "10"} },
 		func() []string { return []string{"SCAN", "0", pick(g, "COUNT", "FOO"), pick(g, "0", "-1", "x", "")} },
 		func() []string { return []string{"DBSIZE"} },
 		func() []string { return []string{"PING", g.value()} },
 		func() []string { return []string{"ECHO", g.value()} },
 		func() []string { return []string{"SELECT", pick(g, "0", "1", "x", "-1")} },
-		func() []string { return []string{"CLIENT", pick(g, "GETNAME", "SETNAME", "FOO\r\n"), pick(g, "me", "a b", "")} },
-		func() []string { return []string{"COMMAND", "GETKEYS", pick(g, "GET", "MSET", "PING", "NOPE"), "a", "b"} },
+		func() []string {
+			return []string{"CLIENT", pick(g, "GETNAME", "SETNAME", "FOO\r\n"), pick(g, "me", "a b", "")}
+		},
+		func() []string {
+			return []string{"COMMAND", "GETKEYS", pick(g, "GET", "MSET", "PING", "NOPE"), "a", "b"}
+		},
 		func() []string { return []string{"HELLO", pick(g, "1", "4", "x"), "SETNAME", "x"} },
 		func() []string { return []string{"AUTH", pick(g, "default", "joe"), "x"}[:2+g.IntN(2)] },
 		func() []string { return append([]string{pick(g, "NOPE", "", "a\x00b", "x\r\ny")}, g.keys()...) },

@@ -8,7 +8,7 @@ const (
 	// with the arena, so that at most about a tenth of it is an unused tail.
 	minChunk = 4 << 10
 	maxChunk = 256 << 10
-	// A record above largeRecord gets a chunk of its own, of exactly its size.
+	// A record above largeRecord gets a chunk of its own.
 	largeRecord = maxChunk / 4
 
 	// A location is a chunk number and an offset in units of 8 bytes.
@@ -55,8 +55,7 @@ func (a *arena) allocate(size int, epoch uint32) (location, record) {
 		return a.carve(n, size)
 	}
 	if a.open == 0 || cap(a.chunks[a.open].data)-len(a.chunks[a.open].data) < size {
-		want := min(max(minChunk, int(a.held/8)), maxChunk) &^ 7
-		a.open = a.addChunk(max(want, size), epoch)
+		a.open = a.addChunk(max(a.nextChunk(), size), epoch)
 	}
 	return a.carve(a.open, size)
 }
@@ -70,6 +69,22 @@ func (a *arena) carve(n uint32, size int) (location, record) {
 	a.live += int64(size)
 	return makeLocation(n, offset), record(c.data[offset:])
 }
+
+// nextChunk returns the size of the next chunk: an eighth of the arena, in steps
+// that Go's allocator has.
+func (a *arena) nextChunk() int {
+	size := minChunk
+	for size < maxChunk && int64(size) <= a.held/16 {
+		size *= 2
+	}
+	return size
+}
+
+// Above largeSize Go's allocator rounds up to whole pages.
+const (
+	largeSize = 32 << 10
+	pageSize  = 8 << 10
+)
 
 func (a *arena) addChunk(size int, epoch uint32) uint32 {
 	var n uint32
@@ -85,6 +100,9 @@ func (a *arena) addChunk(size int, epoch uint32) uint32 {
 			panic(fmt.Sprintf("store: a partition holds more than %d chunks", n))
 		}
 		a.chunks = append(a.chunks, chunk{})
+	}
+	if size > largeSize {
+		size = (size + pageSize - 1) &^ (pageSize - 1)
 	}
 	a.chunks[n] = chunk{data: make([]byte, 0, size), epoch: epoch}
 	a.held += int64(size)
