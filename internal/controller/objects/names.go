@@ -13,8 +13,6 @@ import (
 // The ports of a node.
 const (
 	PortRESP    = 6379 // RESP; any node serves any key
-	PortCluster = 6380 // RESP for cluster clients
-	PortHTTP    = 8080 // HTTP/JSON and gRPC
 	PortPeer    = 7000 // between nodes, and from the operator
 	PortMetrics = 9090 // metrics, liveness and readiness
 )

@@ -69,8 +69,6 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 			"--bind=0.0.0.0",
 			"--advertise-host="+host,
 			fmt.Sprintf("--resp-port=%d", PortRESP),
-			fmt.Sprintf("--cluster-port=%d", PortCluster),
-			fmt.Sprintf("--http-port=%d", PortHTTP),
 			fmt.Sprintf("--peer-port=%d", PortPeer),
 			fmt.Sprintf("--metrics-port=%d", PortMetrics),
 			fmt.Sprintf("--drain-timeout=%ds", drainSeconds),
@@ -80,8 +78,6 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 			WithFieldRef(corev1ac.ObjectFieldSelector().WithFieldPath("metadata.name")))).
 		WithPorts(
 			containerPort("resp", PortRESP),
-			containerPort("cluster", PortCluster),
-			containerPort("http", PortHTTP),
 			containerPort("peer", PortPeer),
 			containerPort("metrics", PortMetrics),
 		).

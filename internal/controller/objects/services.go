@@ -25,8 +25,6 @@ func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration 
 				servicePort("peer", PortPeer),
 				servicePort("metrics", PortMetrics),
 				servicePort("resp", PortRESP),
-				servicePort("cluster", PortCluster),
-				servicePort("http", PortHTTP),
 			))
 }
 
@@ -39,8 +37,6 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 		WithSelector(SelectorLabels(c.Name)).
 		WithPorts(
 			servicePort("resp", PortRESP),
-			servicePort("cluster", PortCluster),
-			servicePort("http", PortHTTP),
 		)
 	if wish.LoadBalancerClass != nil {
 		spec.WithLoadBalancerClass(*wish.LoadBalancerClass)
