@@ -164,6 +164,3 @@ func (s *shard) close() {
 	s.inbox = nil
 	s.mu.Unlock()
 }
-
-// shardHost is the replica.Host of one shard's replicas.
-type shardHost struct{ *shard }

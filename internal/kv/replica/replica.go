@@ -382,7 +382,7 @@ func (r *Replica) handle(rd raft.Ready) {
 // noteLeadership takes over what the library says about term, role and leader.
 func (r *Replica) noteLeadership(rd raft.Ready) {
 	b := r.rn.BasicStatus()
-	term := b.HardState.GetTerm()
+	term := b.GetTerm()
 	if term == r.raftTerm && b.Lead == r.raftLeader && b.RaftState == r.raftRole {
 		return
 	}

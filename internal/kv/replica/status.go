@@ -46,7 +46,7 @@ func (r *Replica) publish() {
 	if r.running() {
 		b := r.rn.BasicStatus()
 		s.Role = r.role(b.RaftState)
-		s.Term, s.CommitIndex, s.Leader = b.HardState.GetTerm(), b.HardState.GetCommit(), b.Lead
+		s.Term, s.CommitIndex, s.Leader = b.GetTerm(), b.GetCommit(), b.Lead
 		s.FirstIndex, s.LastIndex = r.log.FirstIndex(), r.log.LastIndex()
 		if r.leading && r.appliedTerm == r.raftTerm {
 			s.Progress = r.progress()
