@@ -107,17 +107,20 @@ func (a *account) mayMiss(v *view) bool {
 }
 
 // end accounts for what is missing before the end of the log, where nothing
-// follows. The header may know the serial that comes next.
+// follows. The header may know the serial that comes next. If what is there last
+// cannot be read, there could have been more behind it, unless the log was closed.
 func (a *account) end(end int64) {
 	h := a.scan.header
 	at := Place{a.scan.number, end}
+	closed := h != nil && h.status == statusClosed && h.notedOffset == end
+	if a.open && !closed {
+		a.lostSum += unknownLoss
+	}
 	switch {
 	case h != nil && h.notedOffset == end:
 		a.reach(h.notedSerial, at)
 	case h != nil && h.checkpointEnd == end:
 		a.reach(h.firstSerial+h.checkpointCount, at)
-	case a.open:
-		a.open = false
-		a.lostSum += unknownLoss
 	}
+	a.open = false
 }

@@ -275,7 +275,7 @@ func (img *image) checkRefusalsLast(t *testing.T, l *wal.Log, fs *crashfs.FS, re
 	require.NoError(t, err)
 	require.Equal(t, rec.Refused, again.Refused)
 	require.Equal(t, rec.MetaStale != nil, again.MetaStale != nil)
-	again.Unaccounted = rec.Unaccounted // the damaged segment may be gone by now
+	again.Unaccounted, again.Damage = rec.Unaccounted, rec.Damage // the damaged segment may be gone by now
 	img.history.prefix(t, l, again)
 	done := make(chan struct{})
 	for p := range rec.Refused {

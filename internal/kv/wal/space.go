@@ -81,15 +81,14 @@ func (k *keeper) checkSpace() {
 
 // outOfSpace gives the ballast back and says that the log is full.
 func (k *keeper) outOfSpace() {
-	if !k.full.Swap(true) {
-		k.opts.Logger.Error("the volume is full: writes are refused until there is room", "directory", k.opts.Dir)
-	}
-	if !k.ballast {
-		return
+	if k.ballast && k.opts.ReserveBytes > 0 {
+		if err := k.opts.FS.Remove(path.Join(k.opts.Dir, ballastName)); err != nil {
+			k.opts.Logger.Error("the reserved room could not be given back", "error", err)
+		}
 	}
 	k.ballast = false
-	if err := k.opts.FS.Remove(path.Join(k.opts.Dir, ballastName)); err != nil {
-		k.opts.Logger.Error("the reserved room could not be given back", "error", err)
+	if !k.full.Swap(true) {
+		k.opts.Logger.Error("the volume is full: writes are refused until there is room", "directory", k.opts.Dir)
 	}
 }
 
