@@ -13,7 +13,7 @@ import (
 const (
 	// keepCalls is how many calls a connection keeps for its next pipeline,
 	// and keepReply the reply room of each.
-	keepCalls = 64
+	keepCalls = 256
 	keepReply = 16 << 10
 	// keepOutput is the output room that a connection keeps; larger pipelines
 	// of replies are written when they have grown to it.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,15 +32,21 @@ func seed(t testing.TB) uint64 {
 
 // fake is a backend with one store and no log.
 type fake struct {
-	store  *store.Store
-	now    func() int64
-	pool   sync.Pool
-	before func(*command.Call) // called for each call; may be nil
+	store    *store.Store
+	now      func() int64
+	contexts chan *command.Context // not a sync.Pool: allocations are counted
+	before   func(*command.Call)   // called for each call; may be nil
 }
 
 func newFake() *fake {
-	f := &fake{store: store.New(7), now: func() int64 { return time.Now().UnixMilli() }}
-	f.pool.New = func() any { return &command.Context{Store: f.store, Partitions: 1} }
+	f := &fake{
+		store:    store.New(7),
+		now:      func() int64 { return time.Now().UnixMilli() },
+		contexts: make(chan *command.Context, 16),
+	}
+	for range cap(f.contexts) {
+		f.contexts <- &command.Context{Store: f.store, Partitions: 1}
+	}
 	return f
 }
 
@@ -55,7 +60,7 @@ func (f *fake) Submit(calls []*command.Call) {
 }
 
 func (f *fake) run(c *command.Call) {
-	ctx := f.pool.Get().(*command.Context)
+	ctx := <-f.contexts
 	ctx.Now = f.now()
 	if c.Spec.IsWrite() {
 		f.store.Lock()
@@ -66,7 +71,7 @@ func (f *fake) run(c *command.Call) {
 		c.Run(ctx)
 		f.store.RUnlock()
 	}
-	f.pool.Put(ctx)
+	f.contexts <- ctx
 	c.Finish()
 }
 

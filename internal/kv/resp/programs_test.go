@@ -112,10 +112,14 @@ func TestRedisBenchmark(t *testing.T) {
 	_, address := start(t, newFake(), Options{})
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
+	requests := "20000"
+	if testing.Short() {
+		requests = "2000"
+	}
 	for _, pipeline := range []string{"1", "16"} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		out, err := exec.CommandContext(ctx, bench, "-p", port, "-t", "ping,set,get,incr,mset", "-n", "20000", "-c", "20",
+		out, err := exec.CommandContext(ctx, bench, "-p", port, "-t", "ping,set,get,incr,mset", "-n", requests, "-c", "20",
 			"-r", "1000", "-P", pipeline, "--csv").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		for _, name := range []string{"PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET (10 keys)"} {
