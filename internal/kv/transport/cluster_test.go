@@ -28,8 +28,10 @@ const within = 10 * time.Second
 
 // quickTiming notices a dead link soon, and leaves a slow machine some air.
 var quickTiming = Timing{
-	RetryMin: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond,
-	BeatInterval: 50 * time.Millisecond, DeadAfter: 500 * time.Millisecond,
+	HandshakeTimeout: 500 * time.Millisecond,
+	RetryMin:         5 * time.Millisecond,
+	RetryMax:         100 * time.Millisecond,
+	BeatInterval:     50 * time.Millisecond, DeadAfter: 500 * time.Millisecond,
 }
 
 func nodeID(i int) cluster.NodeID { return cluster.NodeID(fmt.Sprintf("%08x%032x", i, i)) }
@@ -141,6 +143,13 @@ func (n *testNode) waitFor(what string, condition func() bool) {
 			n.t.Fatalf("waited too long for %s", what)
 		}
 	}
+}
+
+// check looks at what the handler has got.
+func (n *testNode) check(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
 }
 
 func (n *testNode) note(f func()) {

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,36 +65,44 @@ func (c *cutter) closeAll() {
 	}
 }
 
+// cutConn is a connection that has lost bytes once it was used while cut: then
+// that direction stays dead, since TCP never goes on after a gap.
 type cutConn struct {
 	net.Conn
-	cutter *cutter
-}
-
-func (c *cutConn) isCut() (sending, getting bool) {
-	c.cutter.mu.Lock()
-	defer c.cutter.mu.Unlock()
-	return c.cutter.sending, c.cutter.getting
+	cutter      *cutter
+	deadSending atomic.Bool
+	deadGetting atomic.Bool
 }
 
 func (c *cutConn) Write(b []byte) (int, error) {
-	if sending, _ := c.isCut(); sending {
+	c.cutter.mu.Lock()
+	cut := c.cutter.sending
+	c.cutter.mu.Unlock()
+	if cut {
+		c.deadSending.Store(true)
+	}
+	if c.deadSending.Load() {
 		return len(b), nil
 	}
 	return c.Conn.Write(b)
 }
 
 // Read drops what arrives while its direction is cut, and ends by the deadline
-// that the reader has set.
+// that the reader has set, or when this side closes.
 func (c *cutConn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
-		_, getting := c.isCut()
+		c.cutter.mu.Lock()
+		cut := c.cutter.getting
+		c.cutter.mu.Unlock()
+		if cut {
+			c.deadGetting.Store(true)
+		}
 		switch {
-		case getting && err != nil && !isTimeout(err):
-			time.Sleep(time.Millisecond) // the end does not arrive either: wait for the deadline
-		case getting && err == nil:
-		default:
+		case !c.deadGetting.Load() || errors.Is(err, net.ErrClosed) || err != nil && isTimeout(err):
 			return n, err
+		case err != nil:
+			time.Sleep(time.Millisecond) // the end does not arrive either: wait for the deadline
 		}
 	}
 }

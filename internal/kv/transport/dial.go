@@ -59,10 +59,11 @@ func (p *peer) dialLoop(ctx context.Context, address string) {
 }
 
 // complain logs that the peer cannot be reached: at once when it refuses, else
-// when it lasts, as nodes of a cluster start one after the other.
+// when it lasts, as nodes start and stop one after the other.
 func (p *peer) complain(address string, down time.Time, err error) {
 	var refused *refusal
-	if !errors.As(err, &refused) && time.Since(down) < 2*time.Second {
+	passing := !errors.As(err, &refused) || refused.status == http.StatusServiceUnavailable
+	if passing && time.Since(down) < 2*time.Second {
 		return
 	}
 	if due, _ := p.complaints.due(err.Error()); due {

@@ -94,7 +94,7 @@ func (t *Transport) checkIntroduction(h http.Header) (cluster.NodeID, *refusal) 
 // answerRefusal tells the one that asks, and the log.
 func (t *Transport) answerRefusal(w http.ResponseWriter, r *http.Request, from cluster.NodeID, why *refusal) {
 	t.refused.Add(1)
-	if due, held := t.complaints.due(why.reason); due {
+	if due, held := t.complaints.due(why.reason); due && t.ctx.Err() == nil {
 		t.config.Logger.Warn("peer refused", "path", r.URL.Path, "peer", from.Short(), "address", r.RemoteAddr,
 			"status", why.status, "reason", why.reason, "unreported", held)
 	}

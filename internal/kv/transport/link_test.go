@@ -1,7 +1,11 @@
 package transport
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -86,9 +90,10 @@ func TestUnreachableIsCalledOncePerBreak(t *testing.T) {
 	b.Transport.Close() // both connections break
 	a.waitFor("the last break", func() bool { return len(a.unreachable) == 6 })
 	require.Eventually(t, func() bool { return a.Stats().Streams == 0 }, within, time.Millisecond)
+	require.Eventually(t, func() bool { return a.Stats().Peers[b.id].Broken == 6 }, within, time.Millisecond)
+	a.close()
 	require.Len(t, a.unreachable, 6)
 	require.Len(t, b.unreachable, 5, "what Close breaks is no news")
-	require.EqualValues(t, 6, a.Stats().Peers[b.id].Broken)
 }
 
 func TestSilentCutIsNoticed(t *testing.T) {
@@ -128,8 +133,8 @@ func TestIdleLinkStaysUp(t *testing.T) {
 	a, b := pair(t)
 	idle := time.NewTimer(3 * quickTiming.DeadAfter)
 	<-idle.C // the promise is about time that passes
-	require.Empty(t, a.unreachable)
-	require.Empty(t, b.unreachable)
+	a.check(func() { require.Empty(t, a.unreachable) })
+	b.check(func() { require.Empty(t, b.unreachable) })
 	require.EqualValues(t, 1, a.Stats().Peers[b.id].Connects)
 }
 
@@ -158,9 +163,11 @@ func TestFullQueueDropsAndRefuses(t *testing.T) {
 		dropped := a.Stats().Peers[b.id].MessagesDropped
 		require.NotZero(t, dropped)
 		b.waitFor("the rest", func() bool { return len(b.raft) == 5000-int(dropped) })
-		for i := range b.raft { // the first ones stayed, in order
-			require.EqualValues(t, i, b.raft[i].SentAt)
-		}
+		b.check(func() {
+			for i := range b.raft { // the first ones stayed, in order
+				require.EqualValues(t, i, b.raft[i].SentAt)
+			}
+		})
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		require.Zero(t, l.bytes)
@@ -176,7 +183,6 @@ func TestFullQueueDropsAndRefuses(t *testing.T) {
 		require.Eventually(t, func() bool { // until socket buffers and queue are full
 			return errors.Is(a.SendForward(b.id, big), ErrQueueFull)
 		}, within, time.Microsecond)
-		require.NoError(t, func() error { a.Send(b.id, []Message{heartbeat(1)}); return nil }())
 	})
 	t.Run("requests that can never leave", func(t *testing.T) {
 		huge := request(2)
@@ -200,6 +206,7 @@ func TestReplyThatFindsNoRoomBecomesUnknown(t *testing.T) {
 	p.mu.Unlock()
 	<-done
 	a.waitFor("all replies", func() bool { return len(a.replies) == 10 })
+	a.close()
 	for i, r := range a.replies {
 		require.EqualValues(t, i, r.ID)
 		if r.Status == ForwardOK {
@@ -222,7 +229,7 @@ func TestOldMessagesAreNotSentAfterAnOutage(t *testing.T) {
 	a.Send(b.id, []Message{heartbeat(2), heartbeat(3)})
 	cut.refuseDials(nil)
 	b.waitFor("the new messages", func() bool { return len(b.raft) == 2 })
-	require.EqualValues(t, 2, b.raft[0].SentAt)
+	b.check(func() { require.EqualValues(t, 2, b.raft[0].SentAt) })
 	require.EqualValues(t, 1, a.Stats().Peers[b.id].MessagesDropped)
 }
 
@@ -236,7 +243,7 @@ func TestPeersFollowTheMap(t *testing.T) {
 	// A peer that leaves is not dialed any more.
 	a.SetPeers(map[cluster.NodeID]string{c.id: c.address()})
 	a.waitFor("the end of the connection", func() bool { return len(a.unreachable) == 1 })
-	require.Equal(t, []cluster.NodeID{b.id}, a.unreachable)
+	a.check(func() { require.Equal(t, []cluster.NodeID{b.id}, a.unreachable) })
 	a.Send(b.id, []Message{heartbeat(1)})
 	require.ErrorIs(t, a.SendForward(b.id, request(1)), ErrNotConnected)
 
@@ -266,4 +273,44 @@ func TestPeerIsFoundWhereItDialsFrom(t *testing.T) {
 	a.SetPeers(map[cluster.NodeID]string{b.id: "restarted-pod.invalid:" + port})
 	b.SetPeers(map[cluster.NodeID]string{a.id: a.address()})
 	a.waitLinked(b)
+}
+
+// The peer may know that both connections are up before this side does: what it
+// asks then is answered once this side has caught up.
+func TestReplyWaitsForAConnectionThatIsBeingMade(t *testing.T) {
+	checkLeaks(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	a := newTestNode(t, 1, func(c *Config) { c.Timing.HandshakeTimeout = within })
+	a.onForward(func(from cluster.NodeID, r *ForwardRequest) {
+		a.SendForwardReply(from, &ForwardReply{ID: r.ID, Status: ForwardOK})
+	})
+	a.SetPeers(map[cluster.NodeID]string{nodeID(9): listener.Addr().String()})
+	back, err := listener.Accept() // a waits for the answer to its handshake
+	require.NoError(t, err)
+	defer back.Close()
+	there, _ := rawStream(t, a, headers(nil))
+	_, err = there.Write(sealed(frameRequests, 1, appendRequest(nil, request(5))))
+	require.NoError(t, err)
+	a.waitFor("the request", func() bool { return len(a.requests) == 1 })
+	_, err = io.WriteString(back, "HTTP/1.1 101 x\r\nUpgrade: "+upgradeName+"\r\n"+headerProtocol+": 1\r\n"+
+		headerSession+": 0011223344556677\r\n"+headerFrom+": "+string(nodeID(9))+"\r\n\r\n")
+	require.NoError(t, err)
+	r := bufio.NewReader(back)
+	_, err = http.ReadRequest(r)
+	require.NoError(t, err)
+	require.NoError(t, back.SetReadDeadline(time.Now().Add(within)))
+	frames := newFrameReader(r)
+	for {
+		f, payload, err := frames.next()
+		require.NoError(t, err)
+		if f.typ != frameReplies {
+			continue
+		}
+		replies, err := decodeReplies(payload, f.count)
+		require.NoError(t, err)
+		require.Equal(t, []ForwardReply{{ID: 5, Status: ForwardOK, Reply: []byte{}}}, replies)
+		return
+	}
 }

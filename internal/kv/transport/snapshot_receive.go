@@ -81,15 +81,20 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	if err := b.control.SetReadDeadline(time.Now().Add(b.t.config.Timing.SnapshotStall)); err != nil {
 		return 0, err
 	}
-	if err := b.ctx.Err(); err != nil { // after the deadline was set, so that interrupt is not undone
-		return 0, err
+	if b.ctx.Err() != nil { // asked after the deadline was set, so that interrupt is not undone
+		return 0, b.why(b.ctx.Err())
 	}
 	n, err := b.r.Read(p)
 	b.t.snapshots.bytesReceived.Add(uint64(n))
-	if err != nil && b.ctx.Err() != nil {
-		err = b.ctx.Err()
+	return n, b.why(err)
+}
+
+// why names the cause of an error that Close brings about.
+func (b *pacedBody) why(err error) error {
+	if err != nil && err != io.EOF && b.t.ctx.Err() != nil {
+		return ErrClosed
 	}
-	return n, err
+	return err
 }
 
 // interrupt ends a Read that is under way.

@@ -36,7 +36,8 @@ func (t *Transport) newSnapshotClient() *http.Client {
 // SendSnapshot streams a snapshot to a peer and returns when the peer's handler
 // has: nil means that it took the snapshot. An error that is ErrBusy means that
 // nothing is wrong, and that it can be tried again later. Once it has returned,
-// body is not touched any more. The stream keeps to the rate of SetSnapshotRate.
+// body is not touched any more, which is why it waits for a Read of it that is
+// under way, whatever ctx says. The stream keeps to the rate of SetSnapshotRate.
 func (t *Transport) SendSnapshot(ctx context.Context, to cluster.NodeID, header SnapshotHeader, body io.Reader) error {
 	if !t.begin() {
 		return ErrClosed

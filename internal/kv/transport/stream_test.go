@@ -45,6 +45,7 @@ func TestForwardIsAnsweredByItsID(t *testing.T) {
 		}))
 	}
 	a.waitFor("all replies", func() bool { return len(a.replies) == total })
+	a.close()
 	for i, r := range a.replies {
 		require.EqualValues(t, i, r.ID)
 		require.Equal(t, fmt.Sprint("+key", i), string(r.Reply))
@@ -61,7 +62,7 @@ func TestNewsGoToAllConnectedPeers(t *testing.T) {
 	a.SendLeading("", news)
 	b.waitFor("news", func() bool { return len(b.leading) == 1 })
 	c.waitFor("news", func() bool { return len(c.leading) == 1 })
-	require.Equal(t, news, b.leading)
+	b.check(func() { require.Equal(t, news, b.leading) })
 	a.SendLeading(c.id, news)
 	c.waitFor("more news", func() bool { return len(c.leading) == 2 })
 }
