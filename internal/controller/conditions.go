@@ -206,6 +206,8 @@ func (s situation) degraded() verdict {
 		return s.notObserved()
 	case s.stuck() != nil:
 		return yes(string(s.stuck().Reason), "%s", s.stuck().Message)
+	case !p.Initialized && len(s.down()) > 0:
+		return yes(reasonNodesDown, "%s", list(s.down()))
 	case !p.Initialized:
 		return no(reasonStarting, "%s", s.startingMessage())
 	}
@@ -353,11 +355,11 @@ func (s situation) notReady() (out []string) {
 	return out
 }
 
-// down are the members that do not answer and whose pods are not merely being
+// down are the nodes that do not answer and whose pods are not merely being
 // started or replaced, with what is wrong.
 func (s situation) down() (out []string) {
 	for _, m := range s.plane.Members {
-		if m.State == "" || m.State == cluster.MemberLost || m.Up {
+		if m.State == cluster.MemberLost || m.Up {
 			continue
 		}
 		for _, pod := range s.pods {

@@ -39,8 +39,8 @@ func (r *Reconciler) tellTransitions(s *scope, before, after []metav1.Condition)
 		if c.Status != wanted && (c.Type != v1alpha1.ConditionRebalanced || c.Status == metav1.ConditionUnknown) && c.Reason != reasonStarting && c.Reason != reasonDeleting {
 			eventType = corev1.EventTypeWarning
 		}
-		if was != nil && was.Status == c.Status && c.Status == wanted {
-			continue // still as it should be
+		if was != nil && was.Status == c.Status && c.Status == wanted || c.Reason == reasonStarting && c.Type != v1alpha1.ConditionAvailable {
+			continue // still as it should be, or told by another condition
 		}
 		r.event(s, eventType, c.Reason, c.Type, "%s is %s: %s", c.Type, c.Status, c.Message)
 	}

@@ -159,10 +159,12 @@ var _ = Describe("Scaling a KVCluster", func() {
 	It("fills a node whose volume was lost again", func(ctx context.Context) {
 		b.create(ctx, "")
 		b.settles(ctx)
+		b.kube.data.Write(20_000, 1<<20) // filling it takes a while
 		old := b.kube.data.NodeID("demo-1")
 		b.kube.data.LoseVolume("demo-1")
-		Eventually(func() []string { return b.seen.all() }).Should(ContainElement("MemberLost"))
+		b.says(ctx, v1alpha1.ConditionDegraded, "True VolumeLost")
 		c := b.settles(ctx)
+		Expect(b.seen.all()).To(ContainElement("MemberLost"))
 		Expect(c.Status.Members[1].NodeID).To(Equal(string(b.kube.data.NodeID("demo-1"))))
 		Expect(c.Status.Members[1].NodeID).NotTo(Equal(string(old)))
 		Expect(c.Status.Members[1].Replicas).To(BeEquivalentTo(partitions))

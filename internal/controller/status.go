@@ -85,6 +85,9 @@ func (r *Reconciler) makeStatus(s *scope) v1alpha1.KVClusterStatus {
 		next.Rebalance = rebalance(p, now.Time)
 	}
 	next.Rebalance.Progress = progress(next.Conditions, s.plane)
+	if next.Rebalance.Progress == "Pending" {
+		next.Rebalance.Percent = 0
+	}
 	return next
 }
 

@@ -66,7 +66,7 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 		WithArgs(
 			"--name=$(POD_NAME)",
 			"--dir="+dataDir,
-			"--bind=0.0.0.0",
+			"--bind=", // all addresses, of either family
 			"--advertise-host="+host,
 			fmt.Sprintf("--resp-port=%d", PortRESP),
 			fmt.Sprintf("--peer-port=%d", PortPeer),

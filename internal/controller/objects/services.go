@@ -62,11 +62,12 @@ func serviceType(wish v1alpha1.ServiceSpec) corev1.ServiceType {
 	return wish.Type
 }
 
-// servicePort is a port that the pods serve under the same name.
+// servicePort is a port that the pods serve under the same number. It is not
+// found by name, so that a Service can get a port without a change of the pods.
 func servicePort(name string, port int32) *corev1ac.ServicePortApplyConfiguration {
 	return corev1ac.ServicePort().
 		WithName(name).
 		WithPort(port).
 		WithProtocol(corev1.ProtocolTCP).
-		WithTargetPort(intstr.FromString(name))
+		WithTargetPort(intstr.FromInt32(port))
 }
