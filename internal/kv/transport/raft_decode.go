@@ -130,7 +130,7 @@ func (d *raftDecoder) compact(c *cursor, m *Message, left int, entriesLeft *int)
 		r.Context = c.bytes()
 	}
 	if fields&fieldEntries != 0 {
-		r.Entries = d.entryList(c, entriesLeft)
+		r.Entries = d.entryList(c, left, entriesLeft)
 	}
 	if fields&fieldSentAt != 0 {
 		m.SentAt = int64(c.uvarint())
@@ -141,8 +141,8 @@ func (d *raftDecoder) compact(c *cursor, m *Message, left int, entriesLeft *int)
 	return fields&(fieldContext|fieldEntries) != 0
 }
 
-// entryList decodes the entries of a message.
-func (d *raftDecoder) entryList(c *cursor, left *int) []*raftpb.Entry {
+// entryList decodes the entries of a message, the first of so many messages.
+func (d *raftDecoder) entryList(c *cursor, messages int, left *int) []*raftpb.Entry {
 	n := c.uvarint()
 	if n == 0 || n > uint64(len(c.b)) || n > uint64(*left) { // an entry has a byte at least
 		c.fail()
@@ -152,7 +152,7 @@ func (d *raftDecoder) entryList(c *cursor, left *int) []*raftpb.Entry {
 	list := d.pointerList(int(n))
 	for i := range list {
 		if len(d.entries) == 0 {
-			d.entries = make([]entryBlock, min(int(n)-i, slabLength))
+			d.entries = make([]entryBlock, min(max(int(n)-i, messages), slabLength))
 		}
 		list[i] = d.entries[0].decode(c)
 		d.entries = d.entries[1:]
