@@ -47,27 +47,15 @@ func (mv *move) begin() bool {
 	})
 }
 
-// target chooses the missing copy to make first: the one with which zones stay
-// spread best, whichever voter it replaces.
+// target chooses the missing copy to make first: one whose node can take it now,
+// if there is one.
 func (mv *move) target() cluster.NodeID {
-	best, bestSpread := mv.missing[0], -1
 	for _, id := range mv.missing {
-		voters := slices.Clone(mv.config.Voters)
-		if onNode(voters, id) == nil {
-			voters = append(voters, cluster.Replica{Node: id})
-		}
-		spread := mv.p.zoneSpread(without(voters, 0)) // with nothing removed, if nothing is
-		if extra := mv.extraOrBroken(); len(extra) > 0 && len(mv.config.Voters) >= len(mv.want) {
-			spread = -1
-			for _, old := range extra {
-				spread = max(spread, mv.p.zoneSpread(append(without(mv.config.Voters, old.ID), id)))
-			}
-		}
-		if spread > bestSpread {
-			best, bestSpread = id, spread
+		if n := mv.p.nodes[id]; n != nil && !n.status.Draining {
+			return id
 		}
 	}
-	return best
+	return mv.missing[0]
 }
 
 // makeWay removes a broken voter whose successor will be on the same node: a

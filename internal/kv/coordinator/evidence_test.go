@@ -89,14 +89,15 @@ var scenes = []scene{
 	},
 }
 
-// scaledIn returns five nodes of which three are wanted.
+// scaledIn returns six nodes of which four are wanted: one more than copies, so
+// that no other check hides what a silent node does.
 func scaledIn(t *testing.T) *world {
 	spec := small()
 	spec.MaxConcurrentMoves = 1
 	w := newWorld(t, spec)
-	w.want(3, seats(5)...)
+	w.want(3, seats(6)...)
 	w.settle(500)
-	w.want(3, seats(3)...)
+	w.want(3, seats(4)...)
 	return w
 }
 
@@ -186,7 +187,8 @@ var aboutTheNode = map[string]func(in *coordinator.Input, a *coordinator.Answer)
 		a.Status.Replicas = []cluster.ReplicaStatus{{Partition: 99, ID: 1}}
 	},
 	"one partition twice": func(_ *coordinator.Input, a *coordinator.Answer) {
-		a.Status.Replicas = []cluster.ReplicaStatus{{Partition: 1, ID: 1}, {Partition: 1, ID: 2}}
+		list := append(a.Status.Replicas, cluster.ReplicaStatus{Partition: 1, ID: 1})
+		a.Status.Replicas = append(list, list[0])
 	},
 	"the identity of another": func(in *coordinator.Input, a *coordinator.Answer) {
 		a.Status.Node = in.Observation["n0"].Status.Node
@@ -283,6 +285,52 @@ var aboutTheNodeInAPartition = map[string]func(t *testing.T, in *coordinator.Inp
 		l.Config.Voters = append(l.Config.Voters, theReplica(in, p, seat))
 		l.Progress = append(l.Progress, cluster.Progress{ID: theReplica(in, p, seat).ID, Active: true, Match: l.LastIndex})
 	},
+}
+
+// formerCopies are replicas on the node that its groups do not have, and that
+// must stay all the same.
+var formerCopies = map[string]func(l *cluster.ReplicaStatus, r *cluster.ReplicaStatus){
+	"that knows a later configuration": func(l, r *cluster.ReplicaStatus) {
+		r.Config = l.Config
+		r.Config.Index++
+	},
+	"that knows of later commits":         func(l, r *cluster.ReplicaStatus) { r.CommitIndex = l.CommitIndex + 1 },
+	"with an ID that is still to be used": func(l, r *cluster.ReplicaStatus) { r.ID = l.Config.NextReplicaID },
+	"that says it leads, in the same term": func(l, r *cluster.ReplicaStatus) {
+		r.State, r.Role, r.Term = cluster.ReplicaRunning, cluster.RoleLeader, l.Term
+	},
+	"that says it leads, in a later term": func(l, r *cluster.ReplicaStatus) {
+		r.State, r.Role, r.Term = cluster.ReplicaRunning, cluster.RoleLeader, l.Term+1
+	},
+	"that runs, in a later configuration": func(l, r *cluster.ReplicaStatus) {
+		r.State, r.Config = cluster.ReplicaRunning, l.Config
+		r.Config.Index++
+	},
+	"that is damaged, in a partition whose leader is silent": func(l, r *cluster.ReplicaStatus) { r.State = cluster.ReplicaRefused; l.Progress = nil },
+}
+
+func TestFormerCopiesStayUntilTheProofHolds(t *testing.T) {
+	build := func(t *testing.T) (in coordinator.Input, seat string, l, r *cluster.ReplicaStatus) {
+		in, partition, seat := scenes[2].build(t)
+		_, l = leader(t, &in, partition)
+		for i := range in.Observation[seat].Status.Replicas {
+			if x := &in.Observation[seat].Status.Replicas[i]; x.Partition == partition {
+				r = x
+			}
+		}
+		require.NotNil(t, r)
+		r.State, r.Role, r.Progress = cluster.ReplicaRemoved, "", nil
+		return in, seat, l, r
+	}
+	in, seat, _, _ := build(t)
+	require.True(t, scenes[2].removes(in, coordinator.Plan(in), seat))
+	for name, spoil := range formerCopies {
+		t.Run(name, func(t *testing.T) {
+			in, seat, l, r := build(t)
+			spoil(l, r)
+			require.False(t, scenes[2].removes(in, coordinator.Plan(in), seat))
+		})
+	}
 }
 
 // aboutTheRecord spoils what the coordinator itself knows.

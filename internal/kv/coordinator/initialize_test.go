@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/coordinator"
+	"github.com/ringkv/ringkv/internal/kv/coordinator/coordtest"
 )
 
 func TestTheFirstMapWaitsForAllWantedNodes(t *testing.T) {
@@ -37,6 +38,28 @@ func TestTheFirstReplicasAreOneToRF(t *testing.T) {
 			require.Equal(t, uint64(i+1), r.ID)
 		}
 	}
+}
+
+func TestInitialisedMeansThatAllFirstMembersHaveConfirmed(t *testing.T) {
+	w := newWorld(t, small())
+	w.want(3, seats(3)...)
+	w.c.Faults = func(seat, call string) coordtest.Fault {
+		if seat == "n1" && call == "PublishMap" {
+			return coordtest.FaultLost
+		}
+		return coordtest.FaultNone
+	}
+	for range 5 {
+		w.pass()
+	}
+	record, err := w.store.Load(t.Context())
+	require.NoError(t, err)
+	require.NotNil(t, record.Map)
+	require.False(t, record.Initialized)
+	require.Equal(t, coordinator.ReasonWaitingForNodes, w.last.Blocked[0].Reason)
+	w.c.Faults = nil
+	w.settle(100)
+	w.requireSettled()
 }
 
 // TestALostVolumeBeforeTheStart: a node that the first map names is gone before
