@@ -46,7 +46,7 @@ func AppendCommand(dst []byte, args [][]byte) []byte {
 }
 
 // CommandSize is an upper bound of the bytes that AppendCommand adds.
-func CommandSize(args [][]byte) int {
+func CommandSize(args [][]byte) int { //nolint:revive // the size of a command, where Size would be anything's
 	n := binary.MaxVarintLen32
 	for _, a := range args {
 		n += binary.MaxVarintLen32 + len(a)

@@ -216,7 +216,8 @@ func FuzzDecodeBatch(f *testing.F) {
 		}
 		again := AppendBatchHeader(nil, batch.Proposer, batch.Seq, batch.Now)
 		var args [][]byte
-		for ok := true; ; {
+		for {
+			var ok bool
 			if args, ok = batch.Next(args); !ok {
 				break
 			}
@@ -226,4 +227,29 @@ func FuzzDecodeBatch(f *testing.F) {
 		// A varint can be written longer than needed, never shorter.
 		require.LessOrEqual(t, len(again), len(payload))
 	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	var contexts Contexts
+	st := store.New(1)
+	st.Set([]byte("k"), []byte("value"), 0)
+	c := callOf(b, "GET k")
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Reset(c.Spec, c.Args, 2)
+		contexts.Read(c, st, testNow, 0, 1)
+	}
+}
+
+func TestReadsSeeTheStoreAtTheirTime(t *testing.T) {
+	var contexts Contexts
+	st := store.New(1)
+	st.Set([]byte("k"), []byte("value"), testNow+1)
+	for now, want := range map[int64]string{testNow: "$5\r\nvalue\r\n", testNow + 2: "$-1\r\n"} {
+		c := callOf(t, "GET k")
+		contexts.Read(c, st, now, 0, 1)
+		require.False(t, c.IsComplete())
+		c.Finish()
+		require.Equal(t, want, string(c.Wait()))
+	}
 }

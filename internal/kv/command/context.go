@@ -1,6 +1,8 @@
 package command
 
 import (
+	"sync"
+
 	"github.com/ringkv/ringkv/internal/kv/store"
 )
 
@@ -53,4 +55,23 @@ func (c *Context) room(n int) []byte {
 		c.scratch = make([]byte, max(n, 2*cap(c.scratch)))
 	}
 	return c.scratch[:n]
+}
+
+// Contexts lends contexts to reads, so that a read allocates nothing. The zero
+// value is ready; any goroutine may use it.
+type Contexts struct{ pool sync.Pool }
+
+// Read runs a read on a store, whose lock it takes, and puts the reply into the
+// call, which it does not complete. Now is in milliseconds since the Unix epoch.
+func (p *Contexts) Read(c *Call, st *store.Store, now int64, partition, partitions uint32) {
+	ctx, ok := p.pool.Get().(*Context)
+	if !ok {
+		ctx = new(Context)
+	}
+	ctx.Store, ctx.Now, ctx.Partition, ctx.Partitions = st, now, partition, partitions
+	st.RLock()
+	c.Run(ctx)
+	st.RUnlock()
+	ctx.Store = nil
+	p.pool.Put(ctx)
 }

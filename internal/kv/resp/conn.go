@@ -145,10 +145,11 @@ func (c *conn) refuse(reason error) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	if half, ok := c.socket.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		c.socket.SetReadDeadline(time.Now().Add(lingerTime))
-		io.CopyN(io.Discard, c.socket, lingerBytes)
+	half, ok := c.socket.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.socket.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return reason
 	}
+	_, _ = io.CopyN(io.Discard, c.socket, lingerBytes) // however it ends, the connection does
 	return reason
 }
 

@@ -33,8 +33,8 @@ func startRedis(t *testing.T) string {
 		"--dir", t.TempDir(), "--set-proc-title", "no")
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait(), "it was killed")
 	})
 	require.Eventually(t, func() bool {
 		c, err := net.Dial("tcp", address)
@@ -303,7 +303,7 @@ func TestRepliesAreThoseOfRedis(t *testing.T) {
 		g := &generator{rand.New(rand.NewPCG(n, uint64(protocol))), time.Now().Unix()}
 		ours, theirs := dial(t, address), dial(t, redisAddress)
 		for _, c := range []*client{ours, theirs} {
-			c.conn.SetDeadline(time.Now().Add(10 * time.Minute))
+			require.NoError(t, c.conn.SetDeadline(time.Now().Add(10*time.Minute)))
 			c.send(fmt.Sprintf("FLUSHALL\r\nHELLO %d\r\n", protocol))
 			for range 2 {
 				_, err := readReply(c.in, false)

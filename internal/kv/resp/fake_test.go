@@ -82,7 +82,7 @@ func (f *fake) Info() []InfoSection {
 	}
 }
 
-func (f *fake) Settings() []Setting { return []Setting{{"maxmemory", "0"}} }
+func (f *fake) Settings() []Setting { return []Setting{{"maxmemory", "0"}, {"databases", "1"}} }
 
 // start serves the backend on a loopback port until the test ends.
 func start(t testing.TB, b Backend, o Options) (*Server, string) {

@@ -2,7 +2,7 @@ package resp
 
 import (
 	"bytes"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +16,8 @@ var configHelp = []string{
 	"RESETSTAT", "    Reset statistics reported by the INFO command.",
 }
 
-// settings returns all parameters, sorted by name. The first ones are what clients
-// and benchmarks ask for.
+// settings returns all parameters, sorted by name. They are what clients and
+// benchmarks ask for, and what the backend has; that goes before the server's own.
 func (s *Server) settings() []Setting {
 	all := []Setting{
 		{"appendonly", "yes"},
@@ -28,9 +28,9 @@ func (s *Server) settings() []Setting {
 		{"save", ""},
 		{"timeout", strconv.FormatInt(int64(time.Duration(s.idleTimeout.Load()).Seconds()), 10)},
 	}
-	all = append(all, s.options.Backend.Settings()...)
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Name < all[j].Name })
-	return all
+	all = append(s.options.Backend.Settings(), all...)
+	slices.SortStableFunc(all, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(all, func(a, b Setting) bool { return a.Name == b.Name })
 }
 
 // CONFIG GET pattern [pattern ...]

@@ -110,9 +110,7 @@ func (s *Server) accept(socket net.Conn) {
 		s.mu.Unlock()
 		if full {
 			s.stats.rejected.Add(1)
-			// The socket's buffer is empty, so this does not block.
-			socket.SetWriteDeadline(time.Now().Add(time.Second))
-			socket.Write([]byte("-ERR max number of clients reached\r\n"))
+			refuse(socket)
 		}
 		socket.Close()
 		return
@@ -130,6 +128,15 @@ func (s *Server) accept(socket net.Conn) {
 	}()
 }
 
+// refuse tells a client that there are too many. If it cannot be told, it sees the
+// connection end.
+func refuse(socket net.Conn) {
+	// The socket's buffer is empty, so in practice this does not block.
+	if socket.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = socket.Write([]byte("-ERR max number of clients reached\r\n"))
+	}
+}
+
 // Shutdown stops accepting, lets every connection finish and answer the commands
 // that it has read, and closes it. When the context ends first, the rest is cut
 // off and the context's error returned.
@@ -144,7 +151,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.Close()
 	}
 	for _, c := range s.conns {
-		c.socket.SetReadDeadline(time.Unix(1, 0)) // wakes it if it waits for commands
+		// Wakes it if it waits for commands. It fails if the socket is closed.
+		_ = c.socket.SetReadDeadline(time.Unix(1, 0))
 	}
 	s.mu.Unlock()
 

@@ -39,6 +39,11 @@ func (c *client) send(s string) {
 	require.NoError(c.t, err)
 }
 
+// sendBeside sends while the test goes on; the server need not take all of it.
+func (c *client) sendBeside(s string) {
+	go func() { _, _ = io.WriteString(c.conn, s) }()
+}
+
 func (c *client) expect(want string) {
 	c.t.Helper()
 	got := make([]byte, len(want))
@@ -70,7 +75,7 @@ func TestRepliesComeInOrder(t *testing.T) {
 		v, n := fmt.Sprintf("v%d", i), fmt.Sprint(i)
 		fmt.Fprintf(&want, "+OK\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n-ERR unknown command 'NOPE', with args beginning with: \r\n", len(v), v, len(n), n)
 	}
-	go io.WriteString(c.conn, in.String())
+	c.sendBeside(in.String())
 	c.expect(want.String())
 }
 
@@ -233,7 +238,7 @@ func TestViolationsOfTheProtocolAreAnsweredAndEndTheConnection(t *testing.T) {
 	s, address := start(t, newFake(), Options{MaxBulkBytes: 1000})
 	c := dial(t, address)
 	// The client goes on sending what the server will not read.
-	go io.WriteString(c.conn, "PING\r\n*2\r\n$3\r\nGET\r\n$1001\r\n"+strings.Repeat("x", 500_000))
+	c.sendBeside("PING\r\n*2\r\n$3\r\nGET\r\n$1001\r\n" + strings.Repeat("x", 500_000))
 	c.expect("+PONG\r\n-ERR Protocol error: invalid bulk length\r\n")
 	c.expectClosed()
 	require.EqualValues(t, 1, s.stats.protocolErrors.Load())
@@ -265,7 +270,7 @@ func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	s, address := start(t, f, Options{WriteTimeout: 300 * time.Millisecond})
 	f.store.Set([]byte("big"), make([]byte, 1<<20), 0)
 	c := dial(t, address)
-	go io.WriteString(c.conn, strings.Repeat("GET big\r\n", 1000))
+	c.sendBeside(strings.Repeat("GET big\r\n", 1000))
 	require.Eventually(t, func() bool { return s.stats.totals().bytesOut > 0 && len(s.connections()) == 0 }, 20*time.Second, 10*time.Millisecond)
 }
 
@@ -300,8 +305,8 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	idle.expectClosed()
 	require.NoError(t, <-served)
 	select {
-	case <-down:
-		t.Fatal("did not wait for the command in flight")
+	case err := <-down:
+		t.Fatal(err, "did not wait for the command in flight")
 	default:
 	}
 	close(release)
@@ -316,7 +321,8 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	s := New(Options{Backend: b})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	go s.Serve(l)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
 	c := dial(t, l.Addr().String())
 	c.do("PING", "+PONG\r\n")
 	c.send("GET k\r\n")
@@ -325,6 +331,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, s.Shutdown(ctx), context.DeadlineExceeded)
 	c.expectClosed()
+	require.NoError(t, <-served)
 	close(b.release)
 	require.NoError(t, s.Shutdown(context.Background()))
 }

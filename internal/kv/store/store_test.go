@@ -153,10 +153,9 @@ func TestMemoryStaysBoundedWhateverIsOverwritten(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 100_000 {
 		k := fmt.Appendf(nil, "key-%d", rng.IntN(5000))
-		switch {
-		case i%10 == 0:
+		if i%10 == 0 {
 			s.Delete(k)
-		default:
+		} else {
 			s.Set(k, make([]byte, rng.IntN(400)), 0)
 		}
 		if i > 20_000 && i%1000 == 0 {
