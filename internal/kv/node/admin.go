@@ -23,7 +23,7 @@ func (n *Node) Status(context.Context) (*cluster.NodeStatus, error) {
 		PeerAddress: n.opts.PeerAddress, RESPAddress: n.opts.RESPAddress,
 		ClusterAddress: n.opts.ClusterAddress, HTTPAddress: n.opts.HTTPAddress,
 		MemoryUsed: n.memory.used.Load(), MemoryLimit: n.memory.limit,
-		Draining: n.draining.Load(), Problems: append([]string(nil), n.problems...),
+		Draining: n.draining.Load(),
 	}
 	if v := n.view.Load(); v != nil {
 		s.Epoch, s.Revision = v.m.Epoch, v.m.Revision
@@ -34,7 +34,11 @@ func (n *Node) Status(context.Context) (*cluster.NodeStatus, error) {
 		s.Problems = append(s.Problems, fmt.Sprintf("the volume is almost full (%d of %d bytes free): writes are refused", usage.Free, usage.Total))
 	}
 	for _, r := range n.allReplicas() {
-		s.Replicas = append(s.Replicas, r.Status())
+		rs := r.Status()
+		s.Replicas = append(s.Replicas, rs)
+		if rs.State == cluster.ReplicaRefused {
+			s.Problems = append(s.Problems, fmt.Sprintf("the copy of partition %d is refused: %s", rs.Partition, rs.Reason))
+		}
 	}
 	return s, nil
 }

@@ -95,7 +95,6 @@ type Node struct {
 
 	draining atomic.Bool
 	beats    atomic.Int64 // monotonic time of the last tick of shard 0
-	problems []string     // found at the start; not changed later
 
 	stopping chan struct{} // closed when Close begins
 	stopped  chan struct{} // closed when the shards have ended
@@ -201,7 +200,8 @@ func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 			"offset", found.Cut.Offset, "bytes", found.Cut.Bytes)
 	}
 	for _, d := range found.Damage {
-		n.problems = append(n.problems, fmt.Sprintf("log segment %d is damaged at offset %d: %s", d.Segment, d.Offset, d.Reason))
+		n.logger.Error("the log is damaged; replicas that could have lost something are refused", "segment", d.Segment,
+			"offset", d.Offset, "records", d.Records, "reason", d.Reason)
 	}
 	if found.MetaStale != nil && !n.membership.Joined {
 		return fmt.Errorf("the log lost the record of which cluster this node belongs to (segment %d, offset %d: %s): "+
@@ -210,7 +210,6 @@ func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 	for p, refusal := range found.Refused {
 		reason := fmt.Sprintf("log segment %d is damaged at offset %d: %s", refusal.Segment, refusal.Offset, refusal.Reason)
 		n.addReplica(replica.NewRefused(n.replicaOptions(p, refusal.Replica), reason))
-		n.problems = append(n.problems, fmt.Sprintf("partition %d: %s", p, reason))
 	}
 	for p, rec := range found.Replicas {
 		if n.replicas[p] != nil {
