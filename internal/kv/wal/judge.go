@@ -41,8 +41,7 @@ func (r *replay) metaMissing() bool {
 	return v.suspect != nil || r.mayMiss(v)
 }
 
-// verdict returns why a replica is refused, or nil. It completes the state of one
-// that is not.
+// verdict returns why a replica is refused, or nil.
 func (r *replay) verdict(p uint32, s *replicaState, end Place) *Refusal {
 	v, g := r.view(p), r.log.Group(p)
 	var index, term uint64
@@ -67,7 +66,6 @@ func (r *replay) verdict(p uint32, s *replicaState, end Place) *Refusal {
 	}
 	if g.last() < index {
 		g.restart(index+1, term)
-		s.setLast(index, term)
 	}
 	refuse := func(format string, args ...any) *Refusal {
 		return &Refusal{Segment: end.Segment, Offset: end.Offset, Reason: fmt.Sprintf(format, args...)}
@@ -77,10 +75,6 @@ func (r *replay) verdict(p uint32, s *replicaState, end Place) *Refusal {
 	}
 	if s.hard.Commit > g.last() {
 		return refuse("entries are committed up to %d, but the log ends at %d", s.hard.Commit, g.last())
-	}
-	s.hard.Commit = max(s.hard.Commit, index)
-	if s.hard.Term < s.lastTerm { // it never voted in that term, or it would be known
-		s.hard.Term, s.hard.Vote = s.lastTerm, 0
 	}
 	return nil
 }

@@ -261,7 +261,7 @@ func (r *recovering) result() *Recovery {
 			rec.Refused[p] = *s.refused
 		case s.replica != 0:
 			rec.Replicas[p] = &Replica{
-				Replica: s.replica, Create: s.create, HardState: s.hard, Snapshot: s.snapshot,
+				Replica: s.replica, Create: s.create, HardState: s.resume(), Snapshot: s.snapshot,
 				First: g.FirstIndex(), Last: g.LastIndex(),
 			}
 		}

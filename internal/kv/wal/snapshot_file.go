@@ -52,7 +52,7 @@ type SnapshotWriter struct {
 // name that no snapshot has used before. Nothing is there under that name until
 // Commit; one of Commit and Abort must be called.
 func CreateSnapshotFile(fs vfs.FS, dir, name string) (*SnapshotWriter, error) {
-	if name == "" || path.Base(name) != name || len(name) > 1<<10 {
+	if name == "" || name == "." || name == ".." || path.Base(name) != name || len(name) > 200 {
 		return nil, fmt.Errorf("create snapshot: %q is not a file name", name)
 	}
 	f, err := fs.Create(path.Join(dir, name) + temporarySuffix)

@@ -65,6 +65,21 @@ func (r *replicaState) remove(smallestAllowed uint64) {
 // dropsEntries says whether a snapshot leaves no entry standing.
 func (r *replicaState) dropsEntries(s *SnapshotRef) bool { return s.Received || s.Index > r.last }
 
+// resume returns the hard state to go on with. What is in a snapshot is committed.
+// A term is known from the entries, if it was not written otherwise; then there was
+// no vote in it.
+func (r *replicaState) resume() HardState {
+	h, term := r.hard, r.lastTerm
+	if r.snapshot != nil {
+		h.Commit = max(h.Commit, r.snapshot.Index)
+		term = max(term, r.snapshot.Term)
+	}
+	if h.Term < term {
+		h.Term, h.Vote = term, 0
+	}
+	return h
+}
+
 // setMeta replaces the node's own state.
 func (s *state) setMeta(meta []byte) { s.meta, s.metaStale = meta, nil }
 
