@@ -211,6 +211,12 @@ var aboutThePartition = map[string]func(t *testing.T, in *coordinator.Input, par
 		seat, _ := follower(t, in, p)
 		in.Observation[seat] = coordinator.Answer{Err: errors.New("timeout"), At: in.Now}
 	},
+	"a voter that leads nothing does not answer": func(t *testing.T, in *coordinator.Input, p uint32, _ string) {
+		seat, _ := follower(t, in, p)
+		leadNothing(t, in, seat)
+		require.True(t, coordinator.Plan(*in).Health.AllAvailable())
+		in.Observation[seat] = coordinator.Answer{Err: errors.New("timeout"), At: in.Now}
+	},
 	"nobody reports it": func(_ *testing.T, in *coordinator.Input, p uint32, seat string) {
 		for name, a := range in.Observation {
 			if name != seat {
@@ -388,6 +394,19 @@ func find(t *testing.T, in *coordinator.Input, p uint32, role cluster.Role) (str
 	}
 	require.FailNow(t, fmt.Sprintf("partition %d has no %s", p, role))
 	return "", nil
+}
+
+// leadNothing lets other voters lead what the seat leads.
+func leadNothing(t *testing.T, in *coordinator.Input, seat string) {
+	for p := range uint32(in.Record.Map.Partitions) {
+		name, l := leader(t, in, p)
+		if name != seat {
+			continue
+		}
+		_, f := follower(t, in, p)
+		f.Role, f.Progress, f.LastIndex, f.CommitIndex, f.Config = l.Role, l.Progress, l.LastIndex, l.CommitIndex, l.Config
+		l.Role, l.Progress = cluster.RoleFollower, nil
+	}
 }
 
 func seatNames(in *coordinator.Input) (names []string) {

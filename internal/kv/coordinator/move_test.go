@@ -124,24 +124,27 @@ func TestAReplicaIDGivenOutIsNotGivenOutAgain(t *testing.T) {
 	w.settle(500)
 	w.want(1, seats(3)...)
 	in, step := w.until(func(s coordinator.Step) bool { return s.Create != nil })
-	// Another node has an empty replica under the very ID, from a plan that was
-	// given up.
-	other := map[string]string{"n1": "n2", "n2": "n1"}[step.Seat]
-	status := in.Observation[other].Status
-	status.Replicas = append(status.Replicas, cluster.ReplicaStatus{Partition: step.Create.Partition, ID: step.Create.ID, State: cluster.ReplicaEmpty})
-	in.Spec.Seats[2].Wanted = other == "n2"
-	for _, s := range coordinator.Plan(in).Steps {
-		if s.Create != nil && s.Create.Partition == step.Create.Partition {
-			require.Greater(t, s.Create.ID, step.Create.ID)
-		}
+	// Another node, which leaves by now, has an empty replica under the very ID,
+	// from a plan that was given up.
+	leaving := map[string]string{"n1": "n2", "n2": "n1"}[step.Seat]
+	status := in.Observation[leaving].Status
+	status.Replicas = []cluster.ReplicaStatus{{Partition: step.Create.Partition, ID: step.Create.ID, State: cluster.ReplicaEmpty}}
+	in.Record.Map.Member(status.Node).State = cluster.MemberLeaving
+	for i := range in.Spec.Seats {
+		in.Spec.Seats[i].Wanted = in.Spec.Seats[i].Name != leaving
 	}
-	in.Hints.MinReplicaID = map[uint32]uint64{step.Create.Partition: 40}
-	status.Replicas = nil
-	for _, s := range coordinator.Plan(in).Steps {
-		if s.Create != nil && s.Create.Partition == step.Create.Partition {
-			require.Equal(t, uint64(40), s.Create.ID)
+	created := func() uint64 {
+		for _, s := range coordinator.Plan(in).Steps {
+			if s.Create != nil && s.Create.Partition == step.Create.Partition {
+				return s.Create.ID
+			}
 		}
+		require.FailNow(t, "no replica is created")
+		return 0
 	}
+	require.Equal(t, step.Create.ID+1, created())
+	in.Hints.MinReplicaID = map[uint32]uint64{step.Create.Partition: 40} // a node refused 39
+	require.Equal(t, uint64(40), created())
 }
 
 func TestAWishWaitsForTheNodesThatItNeeds(t *testing.T) {
