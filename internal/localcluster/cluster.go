@@ -28,10 +28,11 @@ type Cluster struct {
 	brain   brain
 	// brainLog is where the brain writes every step that it makes.
 	brainLog io.Closer
+	reporter reporter      // used by coordinate alone
 	woken    chan struct{} // has room for one: something was wished
 
 	mu        sync.Mutex
-	wish      *wish               // never nil; guarded by mu
+	wish      *wish               // never nil; replaced, not changed; guarded by mu
 	changes   uint64              // counts changes of wish; guarded by mu
 	processes map[string]*process // by seat; guarded by mu
 	removing  map[string]bool     // seats that are past changing one's mind; guarded by mu
@@ -79,6 +80,7 @@ func Open(o Options) (*Cluster, error) {
 	c := &Cluster{
 		options:   o,
 		log:       o.Logger,
+		reporter:  reporter{log: o.Logger, since: make(map[coordinator.Reason]time.Time)},
 		lock:      lock,
 		woken:     make(chan struct{}, 1),
 		processes: make(map[string]*process),
@@ -245,9 +247,9 @@ func (c *Cluster) coordinate(ctx context.Context) {
 // has changed.
 func (c *Cluster) tick(ctx context.Context) time.Duration {
 	c.mu.Lock()
-	changes := c.changes
-	c.brain.SetSpec(c.spec(c.wish))
+	w, changes := c.wish, c.changes
 	c.mu.Unlock()
+	c.brain.SetSpec(c.spec(w))
 
 	passCtx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
@@ -259,10 +261,9 @@ func (c *Cluster) tick(ctx context.Context) time.Duration {
 		c.log.Error("the coordinator could not do its work", "error", err)
 	}
 	c.mu.Lock()
-	before := c.pass
 	c.pass = pass{changes: changes, result: &result, err: err}
 	c.mu.Unlock()
-	c.report(before.result, &result)
+	c.reporter.report(&result)
 	if err != nil {
 		return time.Second
 	}
@@ -272,24 +273,6 @@ func (c *Cluster) tick(ctx context.Context) time.Duration {
 		}
 	}
 	return result.RequeueAfter
-}
-
-// report logs what is new since the pass before, which is nil at first.
-func (c *Cluster) report(before, now *coordinator.Result) {
-	for _, e := range now.Events {
-		c.log.Info(e.Message, "event", e.Reason)
-	}
-	known := make(map[coordinator.Blocked]bool)
-	if before != nil {
-		for _, b := range before.Blocked {
-			known[b] = true
-		}
-	}
-	for _, b := range now.Blocked {
-		if !known[b] {
-			c.log.Warn(b.Message, "blocked", b.Reason)
-		}
-	}
 }
 
 // remove takes a node away that the coordinator has proved to be empty and

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,7 +183,7 @@ func notReady(ctx context.Context, address string) string {
 	if err != nil || len(reason) == 0 {
 		return response.Status
 	}
-	return string(reason)
+	return strings.TrimSpace(string(reason))
 }
 
 // count adds up the keys, each counted at its leader. While a leader changes,
