@@ -164,6 +164,12 @@ func TestErrorsOfPartsDoNotInviteABlindRetry(t *testing.T) {
 	}
 }
 
+func TestASplitCallIsRefusedAsAWhole(t *testing.T) {
+	c := newTestCluster(16)
+	require.Equal(t, "-ERR wrong number of arguments for 'mset' command\r\n", c.do(callOf(t, "MSET a 1 b 2 c")))
+	require.Equal(t, ":0\r\n", c.do(callOf(t, "DBSIZE")))
+}
+
 func TestRoutingOneKeyAllocatesNothing(t *testing.T) {
 	r, call := testRouter(16), callOf(t, "GET k")
 	parts := make([]Part, 0, 1)

@@ -49,7 +49,7 @@ func mGet(c *Context, args [][]byte, r *Reply) {
 // MSET key value [key value ...]
 func mSet(c *Context, args [][]byte, r *Reply) {
 	if len(args)%2 == 0 {
-		arity(r, "mset")
+		r.Error(arityError("mset"))
 		return
 	}
 	for i := 1; i < len(args); i += 2 {

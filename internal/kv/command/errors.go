@@ -24,9 +24,9 @@ const (
 	ErrUnavailable = "CLUSTERDOWN The partition of the key has no leader"
 )
 
-// arity is the error for a wrong number of arguments.
-func arity(r *Reply, fullName string) {
-	r.Error("ERR wrong number of arguments for '" + fullName + "' command")
+// arityError is the error for a wrong number of arguments.
+func arityError(fullName string) string {
+	return "ERR wrong number of arguments for '" + fullName + "' command"
 }
 
 func expireTime(r *Reply, fullName string) {

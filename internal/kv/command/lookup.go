@@ -40,7 +40,7 @@ func Resolve(args [][]byte, r *Reply) *Spec {
 		spec = sub
 	}
 	if !spec.ArityOK(len(args)) {
-		arity(r, spec.FullName)
+		r.Error(arityError(spec.FullName))
 		return nil
 	}
 	return spec

@@ -38,6 +38,12 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 		}
 		return append(dst, Part{Partition: r.Partition(slot), Call: c})
 	case Keys:
+		if (len(c.Args)-c.Spec.FirstKey)%max(c.Spec.KeyStep, 1) != 0 {
+			// The last key lacks its value. A part must not get what the whole
+			// would be refused for.
+			c.Fail(arityError(c.Spec.FullName))
+			return dst
+		}
 		if p, ok := r.commonPartition(c); ok {
 			return append(dst, Part{Partition: p, Call: c})
 		}

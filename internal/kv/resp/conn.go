@@ -12,9 +12,11 @@ import (
 
 const (
 	// keepCalls is how many calls a connection keeps for its next pipeline,
-	// and keepReply the reply room of each.
+	// keepReply the reply room of each, and keepArgs how many arguments there
+	// is room for.
 	keepCalls = 256
 	keepReply = 16 << 10
+	keepArgs  = 4096
 	// keepOutput is the output room that a connection keeps; larger pipelines
 	// of replies are written when they have grown to it.
 	keepOutput = 64 << 10
@@ -122,11 +124,12 @@ func (c *conn) round() error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	c.slab = c.slab[:0]
-	if len(c.calls) > keepCalls {
-		clear(c.calls[keepCalls:])
-		c.calls = c.calls[:keepCalls]
+	clear(c.slab)
+	if c.slab = c.slab[:0]; cap(c.slab) > keepArgs {
 		c.slab = nil
+	}
+	if len(c.calls) > keepCalls {
+		c.calls = append([]*command.Call(nil), c.calls[:keepCalls]...)
 	}
 	if cap(c.out) > 2*keepOutput {
 		c.out = nil
@@ -161,7 +164,7 @@ const (
 // write sends bytes to the client. The monitor closes the socket when the client
 // does not take them.
 func (c *conn) write(b []byte) error {
-	c.writingSince.Store(c.began.UnixNano())
+	c.writingSince.Store(time.Now().UnixNano())
 	n, err := c.socket.Write(b)
 	c.writingSince.Store(0)
 	c.shard.bytesOut.Add(uint64(n))
@@ -185,9 +188,6 @@ func (c *conn) call(i int, spec *command.Spec, args [][]byte) *command.Call {
 		return c.calls[i]
 	}
 	call := c.calls[i]
-	if cap(call.Out.Buf) > keepReply {
-		call.Out.Buf = nil
-	}
 	call.Reset(spec, args, c.proto)
 	return call
 }

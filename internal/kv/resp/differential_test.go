@@ -18,7 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var differentialCommands = flag.Int("differential-commands", 30_000, "commands that the differential test compares")
+var (
+	differentialCommands = flag.Int("differential-commands", 30_000, "commands that the differential test compares")
+	differentialAddress  = flag.String("differential-address", "", "a running server to compare with Redis, whose keys are deleted; empty: a server in this process")
+)
 
 // startRedis runs a real redis-server until the test ends and returns its address.
 func startRedis(t *testing.T) string {
@@ -293,7 +296,10 @@ func same(args []string, a, b string) bool {
 // says who the server is.
 func TestRepliesAreThoseOfRedis(t *testing.T) {
 	redisAddress := startRedis(t)
-	_, address := start(t, newFake(), Options{})
+	address := *differentialAddress
+	if address == "" {
+		_, address = start(t, newFake(), Options{})
+	}
 	n := seed(t)
 	commands := *differentialCommands
 	if testing.Short() {

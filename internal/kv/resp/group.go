@@ -213,6 +213,11 @@ func (c *conn) collect() (err error) {
 		c.out = append(c.out, reply...)
 	}
 	c.count()
+	for _, call := range c.calls[:g.size] {
+		if cap(call.Out.Buf) > keepReply {
+			call.Out.Buf = nil
+		}
+	}
 	if size > windowBytes {
 		c.window = max(1, int(int64(c.window)*windowBytes/int64(size)))
 	} else {

@@ -48,6 +48,9 @@ func newParser(maxBulk, maxRequest int) parser {
 // announced.
 func (p *parser) room() []byte {
 	rest := len(p.buf) - p.start
+	if p.left == 0 && cap(p.spans) > keepArgs {
+		p.spans = nil
+	}
 	switch {
 	case cap(p.buf) > keepReadBuffer && rest < minReadBuffer/2:
 		p.buf = append(make([]byte, 0, minReadBuffer), p.buf[p.start:]...)

@@ -35,6 +35,7 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[uint64]*conn
+	monitored bool // the monitor runs
 	closed    bool
 }
 
@@ -52,8 +53,6 @@ func New(o Options) *Server {
 	s.stats.init()
 	s.maxConnections.Store(int64(s.options.MaxConnections))
 	s.idleTimeout.Store(int64(s.options.IdleTimeout))
-	s.running.Add(1)
-	go s.monitor()
 	return s
 }
 
@@ -67,6 +66,11 @@ func (s *Server) Serve(l net.Listener) error {
 		return nil
 	}
 	s.listeners[l] = struct{}{}
+	if !s.monitored {
+		s.monitored = true
+		s.running.Add(1)
+		go s.monitor()
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
