@@ -176,6 +176,7 @@ func (n *Node) useMap(m *cluster.Map) {
 			}
 		}})
 	}
+	n.log.SetSync(syncOf(m))
 	n.transport.SetSnapshotRate(m.Settings.SnapshotBytesPerSecond)
 }
 

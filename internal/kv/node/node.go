@@ -30,8 +30,7 @@ import (
 // ballastBytes is given back to a full volume so that the log can be compacted.
 const ballastBytes = 32 << 20
 
-// syncOf returns how often the log syncs under a map. A change takes effect when
-// the node is next started.
+// syncOf returns when the log syncs under a map.
 func syncOf(m *cluster.Map) wal.Sync {
 	if m != nil && m.Settings.Sync == cluster.SyncInterval {
 		return wal.Interval(time.Second)

@@ -30,6 +30,8 @@ type Log struct {
 	stopped chan struct{} // closed when the writer is gone
 	failed  atomic.Pointer[error]
 
+	syncMode atomic.Int64 // a Sync
+
 	closing  sync.Once
 	closeErr error
 
@@ -44,6 +46,12 @@ type queued struct {
 	life  uint64
 	edits uint64 // the group's, if this write dropped entries; otherwise 0
 }
+
+// SetSync changes when the log syncs, from the next batch on.
+func (l *Log) SetSync(s Sync) { l.syncMode.Store(int64(s)) }
+
+// mode returns when the log syncs.
+func (l *Log) mode() Sync { return Sync(l.syncMode.Load()) }
 
 // Group returns a partition's view of the log. It is the same one every time.
 func (l *Log) Group(partition uint32) *Group {

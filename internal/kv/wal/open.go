@@ -52,6 +52,7 @@ func newLog(o Options) *Log {
 		quit:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	l.SetSync(o.Sync)
 	l.keeper = newKeeper(l)
 	return l
 }

@@ -107,8 +107,8 @@ func (w *writer) loop() error {
 // written.
 func (w *writer) pause() time.Duration {
 	switch {
-	case w.synced < w.end && w.opts.Sync != Always:
-		return max(time.Duration(w.opts.Sync)-time.Since(w.lastSync), time.Millisecond)
+	case w.synced < w.end && w.mode() != Always:
+		return max(time.Duration(w.mode())-time.Since(w.lastSync), time.Millisecond)
 	case w.synced < w.end || !w.noted:
 		return w.opts.PromiseDelay
 	}
@@ -181,7 +181,7 @@ func (w *writer) flush() error {
 			w.keeper.want()
 		}
 	}
-	if w.opts.Sync == Always && w.urgent && w.synced < w.end || w.opts.Sync != Always && time.Since(w.lastSync) >= time.Duration(w.opts.Sync) {
+	if w.wantsSync() {
 		if err := w.sync(); err != nil {
 			return err
 		}
@@ -200,10 +200,14 @@ func (w *writer) flush() error {
 }
 
 func (w *writer) wantsSync() bool {
-	if w.opts.Sync == Always {
+	switch mode := w.mode(); {
+	case w.synced == w.end:
+		return false
+	case mode == Always:
 		return w.urgent
+	default:
+		return time.Since(w.lastSync) >= time.Duration(mode)
 	}
-	return time.Since(w.lastSync) >= time.Duration(w.opts.Sync)
 }
 
 // publish tells the groups where their entries are, and keeps the memory that the
