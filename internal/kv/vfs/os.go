@@ -40,7 +40,7 @@ func (OS) List(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written through it
+	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	sort.Strings(names)
 	return names, err
@@ -52,7 +52,7 @@ func (OS) SyncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written through it
+	defer f.Close()
 	return f.Sync()
 }
 

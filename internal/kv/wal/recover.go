@@ -55,7 +55,7 @@ func Verify(o Options) (*Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() //nolint:errcheck // nothing was written under it
+	defer lock.Close()
 	l := newLog(o)
 	defer l.segments.close()
 	numbers, _, err := l.listSegments()

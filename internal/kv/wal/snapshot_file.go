@@ -217,7 +217,7 @@ func verifySnapshot(fs vfs.FS, dir string, ref *SnapshotRef) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // nothing was written through it
+	defer r.Close()
 	for err == nil {
 		err = r.next()
 	}
