@@ -347,7 +347,7 @@ func ordinalBelow(pod string, n int) bool {
 
 func (s situation) notReady() (out []string) {
 	for _, pod := range s.pods {
-		if !podReady(pod) {
+		if !podReady(pod) || pod.DeletionTimestamp != nil {
 			out = append(out, pod.Name)
 		}
 	}

@@ -36,6 +36,11 @@ func (r *Reconciler) delete(ctx context.Context, s *scope) error {
 	if err := r.observe(ctx, s); err != nil {
 		return err
 	}
+	for _, o := range []client.Object{orNil(s.account), orNil(s.headless), orNil(s.service), orNil(s.budget), orNil(s.statefulSet)} {
+		if o != nil {
+			r.applier.forget(o.GetUID())
+		}
+	}
 	if s.statefulSet != nil {
 		if s.statefulSet.DeletionTimestamp == nil {
 			err := r.Delete(ctx, s.statefulSet, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &s.statefulSet.UID})

@@ -91,8 +91,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (result ct
 	s := newScope(kvc)
 	defer func() {
 		wait, statusErr := r.writeStatus(ctx, s)
-		if err = errors.Join(err, statusErr); err == nil {
+		switch err = errors.Join(err, statusErr); {
+		case err == nil:
 			result.RequeueAfter = sooner(s.requeueAfter, wait)
+		case apierrors.IsConflict(err):
+			// The cache is behind what was just written; it will not be for long.
+			result, err = ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
 		}
 	}()
 	if !kvc.DeletionTimestamp.IsZero() {

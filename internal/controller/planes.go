@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,9 +26,24 @@ type plane struct {
 	store       *recordStore
 	stop        context.CancelFunc
 
-	// statusWritten is when the status was last written, for its pace. Only the
-	// pass over this KVCluster touches it, and passes run one at a time.
-	statusWritten time.Time
+	// status is the last status that was written. Only the pass over this
+	// KVCluster touches it, and passes run one at a time.
+	status writtenStatus
+}
+
+// writtenStatus remembers a write of the status: when, and what it made of what.
+type writtenStatus struct {
+	at       time.Time
+	from, to v1alpha1.KVClusterStatus
+}
+
+// seen returns the status as it is by now, given what the cache says, which may
+// be what was there before the last write.
+func (w *writtenStatus) seen(cached v1alpha1.KVClusterStatus) v1alpha1.KVClusterStatus {
+	if !w.at.IsZero() && equality.Semantic.DeepEqual(cached, w.from) {
+		return *w.to.DeepCopy()
+	}
+	return cached
 }
 
 // planes has one plane for each KVCluster. It is a manager.Runnable: it stops
@@ -78,15 +94,15 @@ func (p *planes) of(kvc *v1alpha1.KVCluster) *plane {
 	return one
 }
 
-// statusWritten is when the status of a KVCluster was last written; a place for
-// it that is thrown away when the KVCluster has no plane.
-func (p *planes) statusWritten(key types.NamespacedName) *time.Time {
+// status returns the memory of the status of a KVCluster; one that is thrown
+// away when the KVCluster has no plane.
+func (p *planes) status(key types.NamespacedName) *writtenStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if one := p.byName[key]; one != nil {
-		return &one.statusWritten
+		return &one.status
 	}
-	return new(time.Time)
+	return &writtenStatus{}
 }
 
 // start makes a plane and its goroutines. The caller holds mu.

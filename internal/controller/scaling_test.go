@@ -13,6 +13,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -127,6 +128,33 @@ var _ = Describe("Scaling a KVCluster", func() {
 		b.settles(ctx)
 		Eventually(func() []string { return b.claims(ctx) }).Should(HaveLen(3))
 		Expect([]any{b.kube.data.NodeID("demo-0"), b.kube.data.NodeID("demo-1"), b.kube.data.NodeID("demo-2")}).To(Equal(nodes))
+	})
+
+	It("gets its StatefulSet back when somebody deletes it, with all data", func(ctx context.Context) {
+		b.create(ctx, "")
+		id := b.settles(ctx).Status.ClusterID
+		node := b.kube.data.NodeID("demo-1")
+		sts := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "demo"}}
+		Expect(api.Delete(ctx, sts)).To(Succeed())
+		Eventually(func() types.UID {
+			_ = api.Get(ctx, client.ObjectKeyFromObject(sts), sts) // not there for a moment
+			return sts.UID
+		}).ShouldNot(BeEmpty())
+		Expect(b.settles(ctx).Status.ClusterID).To(Equal(id))
+		Expect(b.kube.data.NodeID("demo-1")).To(Equal(node))
+	})
+
+	It("starts no moves while it is paused", func(ctx context.Context) {
+		b.create(ctx, "")
+		b.settles(ctx)
+		b.kube.data.Write(20_000, 1<<20)
+		b.change(ctx, func(s *v1alpha1.KVClusterSpec) { s.Rebalance.Paused, s.Nodes = true, 4 })
+		Expect(b.says(ctx, v1alpha1.ConditionRebalanced, "False Paused")).To(ContainSubstring("spec.rebalance.paused"))
+		made := b.kube.data.Created()
+		Consistently(b.kube.data.Created, "1s", "100ms").Should(Equal(made))
+		b.change(ctx, func(s *v1alpha1.KVClusterSpec) { s.Rebalance.Paused = false })
+		b.settles(ctx)
+		Expect(b.kube.data.Created()).To(BeNumerically(">", made))
 	})
 
 	It("refuses to shrink onto disks without room, and says so", func(ctx context.Context) {

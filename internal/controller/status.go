@@ -18,10 +18,11 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/coordinator"
 )
 
-// The pace of writing a status of which only figures and wording are new.
+// The pace of writing a status that tells of no turning point.
 const (
-	movingPace = time.Second      // while moves run, for their progress
-	idlePace   = 10 * time.Second // otherwise
+	movingPace  = time.Second      // while moves run, for their progress
+	wordingPace = 10 * time.Second // when a message is worded differently
+	figuresPace = 5 * time.Minute  // when only the members' figures are new
 )
 
 // writeStatus brings the status up to date with one patch, or none. It returns
@@ -30,22 +31,18 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) (time.Duration, 
 	if s.skipStatus {
 		return 0, nil
 	}
+	written := r.planes.status(s.key())
+	s.before = written.seen(s.before)
 	next := r.makeStatus(s)
 	if equality.Semantic.DeepEqual(s.before, next) {
 		return 0, nil
 	}
-	written := r.planes.statusWritten(s.key())
-	if !turningPoint(s.before, next) {
-		pace := idlePace
-		if next.Rebalance.Percent < 100 {
-			pace = movingPace
-		}
-		if !noteworthy(s.before, next) {
-			return 0, nil
-		}
-		if since := r.Clock().Sub(*written); since < pace {
-			return pace - since, nil
-		}
+	pace, worth := paceOf(s.before, next)
+	if !worth {
+		return 0, nil
+	}
+	if since := r.Clock().Sub(written.at); since < pace {
+		return pace - since, nil
 	}
 	before := s.kvc.DeepCopy()
 	before.Status = s.before
@@ -53,7 +50,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) (time.Duration, 
 	if err := r.Status().Patch(ctx, s.kvc, client.MergeFrom(before)); err != nil {
 		return 0, client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
 	}
-	*written = r.Clock()
+	*written = writtenStatus{at: r.Clock(), from: s.before, to: *next.DeepCopy()}
 	r.tellTransitions(s, s.before.Conditions, next.Conditions)
 	return 0, nil
 }
@@ -189,19 +186,39 @@ func progress(conditions []metav1.Condition, p *coordinator.Result) string {
 	}
 }
 
-// turningPoint tells whether two statuses differ in more than figures and
-// wording. Such a change is written at once.
-func turningPoint(a, b v1alpha1.KVClusterStatus) bool {
-	return !equality.Semantic.DeepEqual(outline(a), outline(b))
+// paceOf tells whether a status is worth writing over another, and how long
+// after the last one. A cluster at rest must cause no writes, whatever load it
+// is under: that data grows is no reason for one until it has outgrown what the
+// status says by far, and not often then.
+func paceOf(before, next v1alpha1.KVClusterStatus) (time.Duration, bool) {
+	switch {
+	case !equality.Semantic.DeepEqual(outline(before), outline(next)):
+		return 0, true
+	case !equality.Semantic.DeepEqual(withoutFigures(before), withoutFigures(next)):
+		if next.Rebalance.Percent < 100 {
+			return movingPace, true
+		}
+		return wordingPace, true
+	}
+	return figuresPace, slices.ContainsFunc(next.Members, func(m v1alpha1.MemberStatus) bool {
+		i := slices.IndexFunc(before.Members, func(b v1alpha1.MemberStatus) bool { return b.Name == m.Name && b.NodeID == m.NodeID })
+		return i < 0 || farOff(before.Members[i], m)
+	})
 }
 
-// outline is a status without what may wait.
+// outline is a status without wording, progress and figures: what is left
+// changes at turning points only.
 func outline(s v1alpha1.KVClusterStatus) v1alpha1.KVClusterStatus {
-	s = *s.DeepCopy()
+	s = withoutFigures(s)
 	for i := range s.Conditions {
 		s.Conditions[i].Message = ""
 	}
 	s.Rebalance = v1alpha1.RebalanceStatus{}
+	return s
+}
+
+func withoutFigures(s v1alpha1.KVClusterStatus) v1alpha1.KVClusterStatus {
+	s = *s.DeepCopy()
 	for i := range s.Members {
 		m := &s.Members[i]
 		m.Leaders, m.Replicas, m.Keys, m.Bytes = 0, 0, 0, 0
@@ -209,21 +226,10 @@ func outline(s v1alpha1.KVClusterStatus) v1alpha1.KVClusterStatus {
 	return s
 }
 
-// noteworthy tells whether anything is new besides how many keys and bytes there
-// are, or these are off by more than half. Data that merely grows under load
-// must not make the operator write all the time.
-func noteworthy(a, b v1alpha1.KVClusterStatus) bool {
-	a, b = *a.DeepCopy(), *b.DeepCopy()
-	for i := range min(len(a.Members), len(b.Members)) {
-		x, y := &a.Members[i], &b.Members[i]
-		if near(x.Keys, y.Keys) {
-			y.Keys = x.Keys
-		}
-		if near(x.Bytes, y.Bytes) {
-			y.Bytes = x.Bytes
-		}
-	}
-	return !equality.Semantic.DeepEqual(a, b)
+// farOff tells whether the figures of a member are no first impression of it any
+// more: data that is off by more than half, or other partitions.
+func farOff(before, next v1alpha1.MemberStatus) bool {
+	near := func(a, b int64) bool { return 2*min(a, b) >= max(a, b) }
+	return before.Leaders != next.Leaders || before.Replicas != next.Replicas ||
+		!near(before.Keys, next.Keys) || !near(before.Bytes, next.Bytes)
 }
-
-func near(a, b int64) bool { return 2*min(a, b) > max(a, b) || max(a, b) < 100 }
