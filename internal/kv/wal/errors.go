@@ -6,13 +6,13 @@ import (
 )
 
 var (
-	// ErrCompacted: the entry is older than the first index.
+	// ErrCompacted means that an entry is older than the first index.
 	ErrCompacted = errors.New("wal: entry is compacted")
-	// ErrUnavailable: the entry is newer than the last index.
+	// ErrUnavailable means that an entry is newer than the last index.
 	ErrUnavailable = errors.New("wal: entry is not there yet")
-	// ErrCorrupt: bytes on the disk are not what was written.
+	// ErrCorrupt means that bytes on the disk are not what was written.
 	ErrCorrupt = errors.New("wal: damaged")
-	// ErrClosed: the log is closed or has failed.
+	// ErrClosed means that the log is closed or has failed.
 	ErrClosed = errors.New("wal: closed")
 )
 

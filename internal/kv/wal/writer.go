@@ -174,7 +174,6 @@ func (w *writer) flush() error {
 		w.end += int64(len(w.buf))
 		w.stats.batches.Add(1)
 		w.stats.bytes.Add(uint64(len(w.buf)))
-		w.stats.writes.Add(uint64(len(w.batch)))
 		w.noted = false
 		w.publish()
 		if w.end >= w.opts.SegmentBytes/4 {
@@ -186,6 +185,7 @@ func (w *writer) flush() error {
 			return err
 		}
 	}
+	w.stats.writes.Add(uint64(len(w.batch)))
 	for i := range w.batch {
 		if done := w.batch[i].Done; done != nil {
 			done()
