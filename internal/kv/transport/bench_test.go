@@ -103,7 +103,7 @@ func benchPair(b *testing.B) (*countingHandler, *countingHandler) {
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		server := &http.Server{Handler: h.t.Handler()}
-		go server.Serve(listener)
+		go func() { _ = server.Serve(listener) }()
 		b.Cleanup(func() { h.t.Close(); server.Close() })
 		handlers, addresses[nodeID(i)] = append(handlers, h), listener.Addr().String()
 	}

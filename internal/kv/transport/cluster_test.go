@@ -26,26 +26,28 @@ const testCluster = "0123456789abcdef"
 // within is how long a test waits for what must happen.
 const within = 10 * time.Second
 
-// quickTiming notices a dead link soon, and leaves a slow machine some air.
-var quickTiming = Timing{
-	HandshakeTimeout: 500 * time.Millisecond,
-	RetryMin:         5 * time.Millisecond,
-	RetryMax:         100 * time.Millisecond,
-	BeatInterval:     50 * time.Millisecond, DeadAfter: 500 * time.Millisecond,
+// steadyTiming reconnects soon and bears a machine that is busy with other tests.
+var steadyTiming = Timing{
+	RetryMin: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+	BeatInterval: 50 * time.Millisecond, DeadAfter: within, HandshakeTimeout: within,
 }
+
+// deadAfter is how soon quick nodes notice a dead link.
+const deadAfter = 500 * time.Millisecond
+
+func quick(c *Config) { c.Timing.DeadAfter, c.Timing.HandshakeTimeout = deadAfter, deadAfter }
 
 func nodeID(i int) cluster.NodeID { return cluster.NodeID(fmt.Sprintf("%08x%032x", i, i)) }
 
 // testNode is a Transport, its peer port, and a handler that remembers.
 type testNode struct {
 	*Transport
-	t         *testing.T
-	id        cluster.NodeID
-	clusterID func() string
-	config    Config
-	listener  net.Listener
-	server    *http.Server
-	served    sync.WaitGroup
+	t        *testing.T
+	id       cluster.NodeID
+	config   Config
+	listener net.Listener
+	server   *http.Server
+	served   sync.WaitGroup
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed and replaced at every call
@@ -65,7 +67,7 @@ type testNode struct {
 func newTestNode(t *testing.T, i int, change ...func(*Config)) *testNode {
 	n := &testNode{t: t, id: nodeID(i), changed: make(chan struct{})}
 	n.config = Config{
-		Self: n.id, ClusterID: func() string { return testCluster }, Handler: n, Timing: quickTiming,
+		Self: n.id, ClusterID: func() string { return testCluster }, Handler: n, Timing: steadyTiming,
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	}
 	for _, f := range change {
@@ -86,7 +88,7 @@ func (n *testNode) start(address string) {
 }
 
 func (n *testNode) close() {
-	n.Transport.Close()
+	n.Close()
 	n.server.Close()
 	n.served.Wait()
 }

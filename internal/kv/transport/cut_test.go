@@ -60,7 +60,7 @@ func (c *cutter) closeAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.conns {
-		conn.Conn.Close()
+		conn.Close()
 		delete(c.conns, conn)
 	}
 }
@@ -108,6 +108,6 @@ func (c *cutConn) Read(b []byte) (int, error) {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

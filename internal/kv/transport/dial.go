@@ -138,7 +138,8 @@ func (p *peer) shakeHands(conn net.Conn, address string) (*outStream, error) {
 	if err := req.Write(conn); err != nil {
 		return nil, err
 	}
-	limited := &io.LimitedReader{R: conn, N: maxHandshakeBytes}
+	live := &liveReader{conn: conn} // the deadline above holds for the whole handshake
+	limited := &io.LimitedReader{R: live, N: maxHandshakeBytes}
 	r := bufio.NewReaderSize(limited, 1<<10)
 	resp, err := http.ReadResponse(r, req)
 	if err != nil {
@@ -158,7 +159,7 @@ func (p *peer) shakeHands(conn net.Conn, address string) (*outStream, error) {
 		return nil, err
 	}
 	limited.N = math.MaxInt64
-	return &outStream{p: p, conn: conn, r: r, session: h.Get(headerSession)}, nil
+	return &outStream{p: p, conn: conn, live: live, r: r, session: h.Get(headerSession)}, nil
 }
 
 // readRefusal returns what the peer said as it refused.

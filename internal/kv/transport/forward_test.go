@@ -86,11 +86,11 @@ func TestNoForwardIsForgotten(t *testing.T) {
 	rng := random(t)
 	cutA, cutB := newCutter(), newCutter()
 	h := &ledgerHandler{ledger: &ledger{open: map[uint64]bool{}}}
-	b := newTestNode(t, 2, func(c *Config) { c.Dial = cutB.dial })
+	b := newTestNode(t, 2, quick, func(c *Config) { c.Dial = cutB.dial })
 	b.onForward(func(from cluster.NodeID, r *ForwardRequest) {
 		b.SendForwardReply(from, &ForwardReply{ID: r.ID, Status: ForwardOK})
 	})
-	h.testNode = newTestNode(t, 1, func(c *Config) { c.Handler, c.Dial = h, cutA.dial })
+	h.testNode = newTestNode(t, 1, quick, func(c *Config) { c.Handler, c.Dial = h, cutA.dial })
 	a := h.testNode
 	introduceAll(a, b)
 
@@ -136,7 +136,7 @@ func TestNoForwardIsForgotten(t *testing.T) {
 		case 3:
 			cutA.cut(rng.IntN(2) == 0, rng.IntN(2) == 0)
 			cutB.cut(rng.IntN(2) == 0, rng.IntN(2) == 0)
-			pause := time.NewTimer(time.Duration(rng.IntN(int(2 * quickTiming.DeadAfter))))
+			pause := time.NewTimer(time.Duration(rng.IntN(int(2 * deadAfter))))
 			<-pause.C
 			cutA.cut(false, false)
 			cutB.cut(false, false)

@@ -88,8 +88,7 @@ func TestNodeThatDialsItselfNotices(t *testing.T) {
 	a := newTestNode(t, 1)
 	a.SetPeers(map[cluster.NodeID]string{a.id: a.address()})
 	require.Empty(t, a.Stats().Peers, "its own entry is no peer")
-	resp := rawRequest(t, a, headers(map[string]string{headerFrom: string(a.id)}))
-	require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode)
+	require.Equal(t, http.StatusMisdirectedRequest, rawStatus(t, a, headers(map[string]string{headerFrom: string(a.id)})))
 }
 
 func TestMembersUnknownToAnOldMapAreHeard(t *testing.T) {
@@ -99,7 +98,7 @@ func TestMembersUnknownToAnOldMapAreHeard(t *testing.T) {
 	a.Send(b.id, []Message{heartbeat(1)})
 	b.waitFor("the message", func() bool { return len(b.raft) == 1 })
 	require.Contains(t, b.Stats().Peers, a.id)
-	a.Transport.Close()
+	a.Close()
 	require.Eventually(t, func() bool { return len(b.Stats().Peers) == 0 }, within, time.Millisecond, "and then forgotten")
 }
 
@@ -115,8 +114,9 @@ func headers(changes map[string]string) map[string]string {
 	return h
 }
 
-// rawStream sends a request for a stream and returns the connection and the answer.
-func rawStream(t *testing.T, n *testNode, h map[string]string) (net.Conn, *http.Response) {
+// rawStream sends a request for a stream and returns the connection and the status
+// of the answer.
+func rawStream(t *testing.T, n *testNode, h map[string]string) (net.Conn, int) {
 	conn, err := net.Dial("tcp", n.address())
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
@@ -128,12 +128,13 @@ func rawStream(t *testing.T, n *testNode, h map[string]string) (net.Conn, *http.
 	require.NoError(t, err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
-	return conn, resp
+	require.NoError(t, resp.Body.Close())
+	return conn, resp.StatusCode
 }
 
-func rawRequest(t *testing.T, n *testNode, h map[string]string) *http.Response {
-	_, resp := rawStream(t, n, h)
-	return resp
+func rawStatus(t *testing.T, n *testNode, h map[string]string) int {
+	_, status := rawStream(t, n, h)
+	return status
 }
 
 func TestHandshakesThatAreRefused(t *testing.T) {
@@ -157,21 +158,21 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 		"another node":       {map[string]string{headerTo: string(nodeID(2))}, http.StatusMisdirectedRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.status, rawRequest(t, a, headers(c.change)).StatusCode)
+			require.Equal(t, c.status, rawStatus(t, a, headers(c.change)))
 		})
 	}
 }
 
 func TestStreamsAreCapped(t *testing.T) {
 	checkLeaks(t)
-	a := newTestNode(t, 1, func(c *Config) { c.Limits.Streams = 3 })
+	a := newTestNode(t, 1, quick, func(c *Config) { c.Limits.Streams = 3 })
 	for i := range 3 {
 		h := headers(map[string]string{headerFrom: string(nodeID(10 + i))})
-		require.Equal(t, http.StatusSwitchingProtocols, rawRequest(t, a, h).StatusCode)
+		require.Equal(t, http.StatusSwitchingProtocols, rawStatus(t, a, h))
 	}
-	require.Equal(t, http.StatusServiceUnavailable, rawRequest(t, a, headers(nil)).StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable, rawStatus(t, a, headers(nil)))
 	require.Eventually(t, func() bool { return a.Stats().Streams == 0 }, within, time.Millisecond, "the silent ones are cut")
-	require.Equal(t, http.StatusSwitchingProtocols, rawRequest(t, a, headers(nil)).StatusCode)
+	require.Equal(t, http.StatusSwitchingProtocols, rawStatus(t, a, headers(nil)))
 }
 
 func TestNewConnectionOfAPeerReplacesTheOld(t *testing.T) {
@@ -207,8 +208,8 @@ func TestGarbageCutsItsOwnConnectionOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := headers(map[string]string{headerFrom: fmt.Sprintf("%040x", len(bytes))})
-			conn, resp := rawStream(t, a, h)
-			require.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode)
+			conn, status := rawStream(t, a, h)
+			require.Equal(t, http.StatusSwitchingProtocols, status)
 			_, _ = conn.Write(bytes) // may be cut meanwhile
 			require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
 			_, err := io.Copy(io.Discard, conn)
@@ -226,7 +227,7 @@ func TestGarbageCutsItsOwnConnectionOnly(t *testing.T) {
 
 func TestHalfAFrameIsGivenUp(t *testing.T) {
 	checkLeaks(t)
-	a := newTestNode(t, 1)
+	a := newTestNode(t, 1, quick)
 	frame := sealed(frameRaft, 1, encodeAll(t, []Message{appendMessage(1, 1, 1000)}))
 	conn, _ := rawStream(t, a, headers(nil))
 	start := time.Now()
@@ -234,7 +235,7 @@ func TestHalfAFrameIsGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.Copy(io.Discard, conn)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(start), quickTiming.DeadAfter)
+	require.GreaterOrEqual(t, time.Since(start), deadAfter)
 	a.check(func() { require.Empty(t, a.raft) })
 }
 
@@ -272,7 +273,7 @@ func TestAnswersThatAreNoPeers(t *testing.T) {
 					})
 				}
 			})
-			a := newTestNode(t, 1)
+			a := newTestNode(t, 1, quick)
 			a.SetPeers(map[cluster.NodeID]string{nodeID(2): listener.Addr().String()})
 			require.Eventually(t, func() bool {
 				s := a.Stats().Peers[nodeID(2)]

@@ -137,34 +137,20 @@ func (s *inStream) beat(ended <-chan struct{}) {
 			return
 		case <-ticker.C:
 		}
-		s.conn.SetWriteDeadline(time.Now().Add(t.DeadAfter))
-		if _, err := s.conn.Write(b); err != nil {
+		err := s.conn.SetWriteDeadline(time.Now().Add(t.DeadAfter))
+		if err == nil {
+			_, err = s.conn.Write(b)
+		}
+		if err != nil {
 			s.conn.Close()
 			return
 		}
 	}
 }
 
-// liveReader gives a connection up when nothing arrives for too long, within a
-// frame or between two.
-type liveReader struct {
-	conn net.Conn
-	dead time.Duration
-	p    *peer
-}
-
-func (r *liveReader) Read(b []byte) (int, error) {
-	if err := r.conn.SetReadDeadline(time.Now().Add(r.dead)); err != nil {
-		return 0, err
-	}
-	n, err := r.conn.Read(b)
-	r.p.counters.bytesReceived.Add(uint64(n))
-	return n, err
-}
-
 // receive handles frames until there is one that cannot be read.
 func (s *inStream) receive(r *bufio.Reader) error {
-	live := io.Reader(&liveReader{conn: s.conn, dead: s.p.t.config.Timing.DeadAfter, p: s.p})
+	live := io.Reader(&liveReader{conn: s.conn, dead: s.p.t.config.Timing.DeadAfter, count: &s.p.counters.bytesReceived})
 	if n := r.Buffered(); n > 0 { // came together with the handshake
 		early, err := r.Peek(n)
 		if err != nil {

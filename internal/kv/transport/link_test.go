@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -87,7 +89,7 @@ func TestUnreachableIsCalledOncePerBreak(t *testing.T) {
 		a.waitLinked(b)
 		b.waitLinked(a)
 	}
-	b.Transport.Close() // both connections break
+	b.Close() // both connections break
 	a.waitFor("the last break", func() bool { return len(a.unreachable) == 6 })
 	require.Eventually(t, func() bool { return a.Stats().Streams == 0 }, within, time.Millisecond)
 	require.Eventually(t, func() bool { return a.Stats().Peers[b.id].Broken == 6 }, within, time.Millisecond)
@@ -105,7 +107,7 @@ func TestSilentCutIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checkLeaks(t)
 			cut := newCutter()
-			a, b := newTestNode(t, 1, func(c *Config) { c.Dial = cut.dial }), newTestNode(t, 2)
+			a, b := newTestNode(t, 1, quick, func(c *Config) { c.Dial = cut.dial }), newTestNode(t, 2, quick)
 			introduceAll(a, b)
 			a.waitLinked(b)
 			b.waitLinked(a)
@@ -114,7 +116,7 @@ func TestSilentCutIsNoticed(t *testing.T) {
 			a.waitFor("the break", func() bool { return len(a.unreachable) == 1 })
 			b.waitFor("the break", func() bool { return len(b.unreachable) == 1 })
 			t.Logf("noticed by both after %v", time.Since(start))
-			require.Less(t, time.Since(start), 4*quickTiming.DeadAfter)
+			require.Less(t, time.Since(start), within/2)
 			require.ErrorIs(t, a.SendForward(b.id, request(1)), ErrNotConnected)
 
 			cut.cut(false, false)
@@ -130,8 +132,8 @@ func TestSilentCutIsNoticed(t *testing.T) {
 
 func TestIdleLinkStaysUp(t *testing.T) {
 	checkLeaks(t)
-	a, b := pair(t)
-	idle := time.NewTimer(3 * quickTiming.DeadAfter)
+	a, b := pair(t, func(c *Config) { c.Timing.DeadAfter = time.Second })
+	idle := time.NewTimer(3 * time.Second)
 	<-idle.C // the promise is about time that passes
 	a.check(func() { require.Empty(t, a.unreachable) })
 	b.check(func() { require.Empty(t, b.unreachable) })
@@ -273,6 +275,11 @@ func TestPeerIsFoundWhereItDialsFrom(t *testing.T) {
 	a.SetPeers(map[cluster.NodeID]string{b.id: "restarted-pod.invalid:" + port})
 	b.SetPeers(map[cluster.NodeID]string{a.id: a.address()})
 	a.waitLinked(b)
+	b.onSnapshot(func(_ context.Context, _ cluster.NodeID, _ SnapshotHeader, r io.Reader) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+	require.NoError(t, a.SendSnapshot(t.Context(), b.id, testHeader, bytes.NewReader(nil)))
 }
 
 // The peer may know that both connections are up before this side does: what it
@@ -282,7 +289,7 @@ func TestReplyWaitsForAConnectionThatIsBeingMade(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
-	a := newTestNode(t, 1, func(c *Config) { c.Timing.HandshakeTimeout = within })
+	a := newTestNode(t, 1)
 	a.onForward(func(from cluster.NodeID, r *ForwardRequest) {
 		a.SendForwardReply(from, &ForwardReply{ID: r.ID, Status: ForwardOK})
 	})

@@ -14,8 +14,9 @@ import (
 type outStream struct {
 	p       *peer
 	conn    net.Conn
-	r       *bufio.Reader
-	session string // of the process that answered
+	live    *liveReader
+	r       *bufio.Reader // of live
+	session string        // of the process that answered
 }
 
 // maxWriteBytes bounds what one write takes from a lane, so that a long queue of
@@ -45,12 +46,9 @@ func (s *outStream) run(ctx context.Context) error {
 
 // listen returns when the peer has been silent for too long, or closed.
 func (s *outStream) listen() error {
-	dead := s.p.t.config.Timing.DeadAfter
+	s.live.dead = s.p.t.config.Timing.DeadAfter
 	header := make([]byte, frameHeaderBytes)
 	for {
-		if err := s.conn.SetReadDeadline(time.Now().Add(dead)); err != nil {
-			return err
-		}
 		if _, err := io.ReadFull(s.r, header); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}

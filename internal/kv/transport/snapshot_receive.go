@@ -61,7 +61,7 @@ func (t *Transport) receiveSnapshot(w http.ResponseWriter, r *http.Request, from
 		return err
 	}
 	// A handler that knows the size by itself may stop right before the end.
-	if n, err := stream.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+	if n, err := stream.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return fmt.Errorf("the snapshot was not read to a good end: %w", err)
 	}
 	return nil
@@ -91,7 +91,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 
 // why names the cause of an error that Close brings about.
 func (b *pacedBody) why(err error) error {
-	if err != nil && err != io.EOF && b.t.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && b.t.ctx.Err() != nil {
 		return ErrClosed
 	}
 	return err

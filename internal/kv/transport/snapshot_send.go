@@ -13,12 +13,12 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 )
 
-// newSnapshotClient returns the client that posts snapshots, each on a connection
-// of its own: they are rare and long.
-func (t *Transport) newSnapshotClient() *http.Client {
+// snapshotClient returns a client that posts one snapshot to a peer, on a
+// connection of its own: they are rare and long.
+func (t *Transport) snapshotClient(target, address string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			conn, err := t.connect(ctx, address, address)
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := t.connect(ctx, target, address)
 			if err != nil {
 				return nil, err
 			}
@@ -61,7 +61,7 @@ func (t *Transport) sendSnapshot(ctx context.Context, to cluster.NodeID, header 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
-	address := t.address(to)
+	target, address := t.whereabouts(to)
 	if address == "" {
 		return ErrNotConnected
 	}
@@ -81,7 +81,7 @@ func (t *Transport) sendSnapshot(ctx context.Context, to cluster.NodeID, header 
 	req.Header.Set("Content-Type", "application/octet-stream")
 	req.Header.Set("Expect", "100-continue") // a refusal comes before the body goes
 	t.introduce(req.Header, to)
-	resp, err := t.snapshotHTTP.Do(req)
+	resp, err := t.snapshotClient(target, address).Do(req)
 	switch {
 	case t.ctx.Err() != nil && err != nil:
 		return ErrClosed
@@ -98,15 +98,19 @@ func (t *Transport) sendSnapshot(ctx context.Context, to cluster.NodeID, header 
 	return err
 }
 
-// address returns where a peer is, or "" if SetPeers does not name it.
-func (t *Transport) address(to cluster.NodeID) string {
+// whereabouts returns where to dial a peer and its address, or "" if SetPeers does
+// not name it. A peer that is connected is dialed where the connection goes.
+func (t *Transport) whereabouts(to cluster.NodeID) (target, address string) {
 	p := t.peer(to)
 	if p == nil {
-		return ""
+		return "", ""
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.address
+	if p.out != nil {
+		return p.out.conn.RemoteAddr().String(), p.address
+	}
+	return p.address, p.address
 }
 
 // lentReader is a reader that can be taken back: an http.Client may go on reading

@@ -190,11 +190,11 @@ func TestCloseEndsSnapshotsOnBothSides(t *testing.T) {
 			go func() { sent <- a.SendSnapshot(context.Background(), b.id, testHeader, zeros{}) }()
 			<-begun
 			if name == "sender" {
-				a.Transport.Close()
+				a.Close()
 				require.ErrorIs(t, <-sent, ErrClosed)
 				require.Error(t, <-received)
 			} else {
-				b.Transport.Close()
+				b.Close()
 				require.ErrorIs(t, <-received, ErrClosed)
 				require.Error(t, <-sent)
 			}

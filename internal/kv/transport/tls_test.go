@@ -77,6 +77,9 @@ func TestTLSFitsBetweenTheNodes(t *testing.T) {
 	stranger := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true,
 	}}
-	_, err := stranger.Get("https://" + addresses[b.id] + streamPath)
+	resp, err := stranger.Get("https://" + addresses[b.id] + streamPath)
+	if err == nil {
+		resp.Body.Close()
+	}
 	require.Error(t, err)
 }

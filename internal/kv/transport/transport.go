@@ -32,7 +32,6 @@ type Transport struct {
 
 	snapshots    snapshotCounters
 	snapshotRate *rateLimit
-	snapshotHTTP *http.Client
 	sending      chan struct{} // holds one token for each snapshot being sent
 	receiving    chan struct{} // and for each being received
 }
@@ -49,7 +48,6 @@ func New(c Config) *Transport {
 		receiving:    make(chan struct{}, c.Limits.SnapshotsIn),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.snapshotHTTP = t.newSnapshotClient()
 	return t
 }
 
@@ -190,5 +188,4 @@ func (t *Transport) Close() {
 	t.mu.Unlock()
 	t.cancel()
 	t.tasks.Wait()
-	t.snapshotHTTP.CloseIdleConnections()
 }
