@@ -51,7 +51,7 @@ func (p *pipeline) run(t testing.TB, c *client) {
 func TestServingAllocatesNothingPerCommand(t *testing.T) {
 	_, address := start(t, newFake(), Options{})
 	c := dial(t, address)
-	for _, depth := range []int{1, 16, 64} {
+	for _, depth := range []int{1, 16, 200} {
 		for _, name := range []string{"SET", "GET"} {
 			p := pipelineOf(name, depth)
 			const rounds = 1000

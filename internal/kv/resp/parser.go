@@ -51,13 +51,15 @@ func (p *parser) room() []byte {
 	if p.left == 0 && cap(p.spans) > keepArgs {
 		p.spans = nil
 	}
+	filled := len(p.buf) == cap(p.buf) // the client sends more than there is room for
 	switch {
 	case cap(p.buf) > keepReadBuffer && rest < minReadBuffer/2:
 		p.buf = append(make([]byte, 0, minReadBuffer), p.buf[p.start:]...)
-	case p.start > 0 && cap(p.buf)-rest >= minReadBuffer:
+	case filled && cap(p.buf) < keepReadBuffer || cap(p.buf)-rest < minReadBuffer/4:
+		grown := make([]byte, 0, max(minReadBuffer, min(2*cap(p.buf), keepReadBuffer), 2*rest))
+		p.buf = append(grown, p.buf[p.start:]...)
+	case p.start > 0:
 		p.buf = p.buf[:copy(p.buf, p.buf[p.start:])]
-	case cap(p.buf)-len(p.buf) < minReadBuffer/4 || p.start > 0:
-		p.buf = append(make([]byte, 0, max(minReadBuffer, 2*rest)), p.buf[p.start:]...)
 	}
 	p.next -= p.start
 	p.start = 0
