@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,8 +156,11 @@ func describeAccount(a load.Account) string {
 			kind.name, o.Succeeded, o.Refused, o.Unknown, short(o.Latency.P50), short(o.Latency.P99), short(o.Latency.P999))
 		fmt.Fprintf(&b, "longest pause %s, from %s\n", short(o.Pause.Millis), o.Pause.At.Format("15:04:05.000"))
 	}
-	for _, sample := range append(s.Violations.Samples, v.Samples...) {
+	for _, sample := range slices.Concat(s.Violations.Samples, v.Samples, s.LateSamples) {
 		fmt.Fprintf(&b, "  %s\n", sample)
+		for _, line := range sample.History {
+			fmt.Fprintf(&b, "    %s\n", line)
+		}
 	}
 	if v.LastError != "" {
 		fmt.Fprintf(&b, "not all keys could be read: %s\n", v.LastError)

@@ -112,12 +112,13 @@ func (l *Load) Stats() Stats {
 	return s
 }
 
-func (l *Load) note(seen observation) {
-	if !seen.late && seen.fault == nil {
+// note records what an answer was found to be; nil is fine.
+func (l *Load) note(v *Violation) {
+	if v == nil {
 		return
 	}
-	if seen.fault != nil {
-		l.options.Logger.Error("wrong answer", "violation", seen.fault.String())
+	if v.Fault != FaultLate {
+		l.options.Logger.Error("wrong answer", "violation", v.String())
 	}
-	l.recorder.judged(seen.late, seen.fault)
+	l.recorder.judged(*v)
 }

@@ -216,6 +216,12 @@ func TestWriteOfUnknownOutcomeThatLandsLateIsLegalOnce(t *testing.T) {
 	v := l.Verify(withBudget(t))
 	require.True(t, v.OK())
 	require.Equal(t, 1, v.Late)
+	require.Equal(t, FaultLate, v.Samples[0].Fault)
+	require.Equal(t, []uint64{2, 1}, v.Samples[0].Expected)
+	require.Len(t, v.Samples[0].History, 3, "%q", v.Samples[0].History)
+	require.Contains(t, v.Samples[0].History[0], "write 1: outcome unknown")
+	require.Contains(t, v.Samples[0].History[1], "write 2: succeeded")
+	require.Contains(t, v.Samples[0].History[2], "read 1: succeeded")
 
 	// It has replaced the acknowledged one, which cannot come back.
 	s.do(func() { s.data[key] = acknowledged })

@@ -5,46 +5,50 @@ import (
 	"time"
 )
 
-// observation is a value that was read back, judged.
-type observation struct {
-	late  bool
-	fault *Violation // nil if the value was right
+// observe judges what a read of the operation returned, and returns what there is
+// to say about it: nil if the value is what was expected.
+func (w *worker) observe(op *operation, address string) *Violation {
+	r := &w.registers[op.register]
+	expected := append([]uint64{r.current}, r.open...)
+	seq, fault := w.judge(r, &op.attempt)
+	w.history.add(op.register, event{kind: Read, seq: seq, began: op.sent, ended: time.Now(), address: address})
+	if fault == "" {
+		return nil
+	}
+	found := "(none)"
+	if !op.missing {
+		found = shorten(op.reply)
+	}
+	return &Violation{
+		Fault:    fault,
+		Key:      op.key,
+		Address:  address,
+		At:       time.Now(),
+		Expected: expected,
+		Found:    found,
+		History:  slices.Clone(w.history.tell(op.register)),
+	}
 }
 
-// judge compares the answer to a read with the register. scratch is reused and
-// returned.
-func judge(r *register, a *attempt, address string, valueBytes int, scratch []byte) (observation, []byte) {
-	violation := func(f Fault) observation {
-		found := "(none)"
-		if !a.missing {
-			found = shorten(a.reply)
-		}
-		return observation{fault: &Violation{
-			Fault:    f,
-			Key:      a.key,
-			Address:  address,
-			At:       time.Now(),
-			Expected: append([]uint64{r.current}, slices.Clone(r.open)...),
-			Found:    found,
-		}}
-	}
-	var seq uint64
+// judge compares the answer to a read with the register, and returns the sequence
+// number in it (0 for none) and what is wrong with it.
+func (w *worker) judge(r *register, a *attempt) (seq uint64, fault Fault) {
 	if !a.missing {
 		var ok bool
-		if seq, ok, scratch = parseValue(a.reply, a.key, valueBytes, scratch); !ok {
-			return violation(FaultForeign), scratch
+		if seq, ok, w.scratch = parseValue(a.reply, a.key, w.load.options.ValueBytes, w.scratch); !ok {
+			return 0, FaultForeign
 		}
 	}
 	switch r.observe(seq) {
 	case lateArrival:
-		return observation{late: true}, scratch
+		return seq, FaultLate
 	case older:
-		return violation(FaultOlder), scratch
+		return seq, FaultOlder
 	case refusedSeen:
-		return violation(FaultRefused), scratch
+		return seq, FaultRefused
 	case neverSent:
-		return violation(FaultForeign), scratch
+		return seq, FaultForeign
 	default:
-		return observation{}, scratch
+		return seq, ""
 	}
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ type recorder struct {
 	total      *phase
 	phases     []*phase // never empty, the last one is the current one
 	late       uint64
+	lateOnes   []Violation // the first of them
 	violations Violations
 	lastError  error
 	// lastSuccess is when the last operation of a kind succeeded, or when Fill or
@@ -85,6 +87,7 @@ type round struct {
 	refused   int
 	unknown   int
 	lastError error
+	connected bool // the attempts have left
 }
 
 func (r *recorder) record(n round) {
@@ -125,15 +128,15 @@ func (r *recorder) abandon(kind Kind, began time.Time, key string, count int) {
 	r.notePause(kind, began, time.Now(), key)
 }
 
-func (r *recorder) judged(late bool, v *Violation) {
+func (r *recorder) judged(v Violation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if late {
+	if v.Fault == FaultLate {
 		r.late++
+		r.lateOnes = addSample(r.lateOnes, v)
+		return
 	}
-	if v != nil {
-		r.violations.add(*v)
-	}
+	r.violations.add(v)
 }
 
 // overlapping calls fn with the total and with every phase that had at least a
@@ -186,11 +189,12 @@ func (r *recorder) snapshot(now time.Time, open []underWay) Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := Stats{
-		Started:    r.total.begin,
-		Late:       r.late,
-		Violations: r.violations,
+		Started:     r.total.begin,
+		Late:        r.late,
+		LateSamples: slices.Clone(r.lateOnes),
+		Violations:  r.violations,
 	}
-	s.Violations.Samples = append([]Violation(nil), r.violations.Samples...)
+	s.Violations.Samples = slices.Clone(r.violations.Samples)
 	if r.lastError != nil {
 		s.LastError = r.lastError.Error()
 	}

@@ -25,8 +25,9 @@ type Stats struct {
 	Written int `json:"written"`
 	// Late counts writes of unknown outcome that were seen only after a later
 	// write had been acknowledged. See the package comment.
-	Late       uint64     `json:"late"`
-	Violations Violations `json:"violations"`
+	Late        uint64      `json:"late"`
+	LateSamples []Violation `json:"lateSamples,omitempty"`
+	Violations  Violations  `json:"violations"`
 	// LastError is the newest answer that was not a success; empty if none.
 	LastError string `json:"lastError,omitempty"`
 	// Total is everything since New; Phases divides it.
@@ -121,7 +122,7 @@ type Verification struct {
 	// Late is the number of keys that hold a write of unknown outcome which came
 	// after a later one had been acknowledged.
 	Late int `json:"late"`
-	// Samples are the first of the lost and the wrong.
+	// Samples are the first of the lost, the wrong and the late.
 	Samples []Violation `json:"samples,omitempty"`
 	// LastError says why not every key could be read; empty if all were.
 	LastError string `json:"lastError,omitempty"`

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Verify reads every key back and says what is missing. It may be called while
@@ -51,6 +52,10 @@ func (v *verifier) verify(ctx context.Context, w *worker) {
 func (v *verifier) readBack(ctx context.Context, w *worker, c *client, batch []*operation) error {
 	var wait backoff
 	for {
+		sent := time.Now()
+		for _, op := range batch {
+			op.sent = sent
+		}
 		connected := c.exchange(attemptsOf(batch))
 		var rest []*operation
 		for _, op := range batch {
@@ -73,8 +78,7 @@ func (v *verifier) readBack(ctx context.Context, w *worker, c *client, batch []*
 func (v *verifier) judge(w *worker, address string, op *operation) {
 	r := &w.registers[op.register]
 	mustExist := r.current > 0
-	var seen observation
-	seen, w.scratch = judge(r, &op.attempt, address, v.load.options.ValueBytes, w.scratch)
+	seen := w.observe(op, address)
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -82,18 +86,16 @@ func (v *verifier) judge(w *worker, address string, op *operation) {
 	if mustExist {
 		v.result.Acknowledged++
 	}
-	if seen.late {
-		v.result.Late++
-	}
-	if seen.fault == nil {
+	if seen == nil {
 		return
 	}
-	if seen.fault.Fault == FaultOlder {
+	switch seen.Fault {
+	case FaultLate:
+		v.result.Late++
+	case FaultOlder:
 		v.result.Lost++
-	} else {
+	default:
 		v.result.Wrong++
 	}
-	if len(v.result.Samples) < maxSamples {
-		v.result.Samples = append(v.result.Samples, *seen.fault)
-	}
+	v.result.Samples = addSample(v.result.Samples, *seen)
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,9 +25,13 @@ const (
 	FaultOlder   Fault = "older"   // no value, or one that a later acknowledged or seen write had replaced
 	FaultRefused Fault = "refused" // the value of a write that the server had refused
 	FaultForeign Fault = "foreign" // a value that was never written to this key
+
+	// FaultLate is none, but looks like one: a write of unknown outcome that was
+	// seen after a later one had been acknowledged.
+	FaultLate Fault = "late"
 )
 
-// Violation is one answer that no linearizable store can give.
+// Violation is one answer that no linearizable store can give, or a late arrival.
 type Violation struct {
 	Fault   Fault     `json:"fault"`
 	Key     string    `json:"key"`
@@ -37,6 +42,9 @@ type Violation struct {
 	Expected []uint64 `json:"expected"`
 	// Found is the value as it was read, shortened; "(none)" if there was none.
 	Found string `json:"found"`
+	// History is what happened to the key lately, if it has had trouble before;
+	// oldest first, this read last.
+	History []string `json:"history,omitempty"`
 }
 
 // String is a sentence for people.
@@ -75,15 +83,15 @@ func (v *Violations) add(n Violation) {
 	case FaultForeign:
 		v.Foreign++
 	}
-	if len(v.Samples) == maxSamples {
-		return
+	v.Samples = addSample(v.Samples, n)
+}
+
+// addSample keeps the first samples, one for each key.
+func addSample(samples []Violation, n Violation) []Violation {
+	if len(samples) == maxSamples || slices.ContainsFunc(samples, func(s Violation) bool { return s.Key == n.Key }) {
+		return samples
 	}
-	for _, s := range v.Samples {
-		if s.Key == n.Key {
-			return
-		}
-	}
-	v.Samples = append(v.Samples, n)
+	return append(samples, n)
 }
 
 // shorten makes a value fit into a message.

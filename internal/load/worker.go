@@ -25,6 +25,7 @@ type worker struct {
 	registers []register // of the keys index, index+workers, ...
 	chosen    []uint64   // the round in which a key was last chosen, same order
 	round     uint64
+	history   history
 
 	// began is about the operations under way, for Stats.
 	mu    sync.Mutex
@@ -36,6 +37,7 @@ type operation struct {
 	attempt
 	register int // index into registers
 	seq      uint64
+	sent     time.Time // of the last attempt
 }
 
 func newWorker(l *Load, index int) *worker {
@@ -51,6 +53,7 @@ func newWorker(l *Load, index int) *worker {
 		random:    rand.New(rand.NewPCG(o.Seed, uint64(index))),
 		registers: make([]register, count),
 		chosen:    make([]uint64, count),
+		history:   make(history),
 	}
 }
 
@@ -116,12 +119,10 @@ func (w *worker) do(ctx context.Context, kind Kind, registers []int) {
 	}
 	var wait backoff
 	for {
-		if kind == Write {
-			w.prepareWrites(pending)
-		}
+		w.prepare(kind, pending)
 		connected := c.exchange(attemptsOf(pending))
 		before := len(pending)
-		pending = w.settle(round{kind: kind, began: began, ended: time.Now()}, c.address, pending)
+		pending = w.settle(round{kind: kind, began: began, ended: time.Now(), connected: connected}, c.address, pending)
 		if len(pending) == 0 {
 			return
 		}
@@ -135,32 +136,33 @@ func (w *worker) do(ctx context.Context, kind Kind, registers []int) {
 	}
 }
 
-func (w *worker) prepareWrites(ops []*operation) {
+func (w *worker) prepare(kind Kind, ops []*operation) {
+	now := time.Now()
 	for _, op := range ops {
-		op.seq = w.registers[op.register].attempt()
-		op.value = appendValue(op.value[:0], op.key, op.seq, w.load.options.ValueBytes)
+		op.sent = now
+		if kind == Write {
+			op.seq = w.registers[op.register].attempt()
+			op.value = appendValue(op.value[:0], op.key, op.seq, w.load.options.ValueBytes)
+		}
 	}
 }
 
-// settle notes the outcomes of a round in the registers and returns the operations that are
-// still to be done.
+// settle notes the outcomes of a round in the registers and returns the
+// operations that are still to be done.
 func (w *worker) settle(n round, address string, ops []*operation) []*operation {
 	var rest []*operation
 	for _, op := range ops {
-		r := &w.registers[op.register]
+		if n.connected && (n.kind == Write || op.outcome != succeeded) {
+			w.history.add(op.register, event{n.kind, op.seq, op.outcome, op.sent, n.ended, address, op.err})
+		}
 		switch op.outcome {
 		case succeeded:
 			n.succeeded++
 			n.key = op.key
 			if n.kind == Write {
-				if r.current == 0 {
-					w.written.Add(1)
-				}
-				r.acknowledged(op.seq)
+				w.acknowledged(op)
 			} else {
-				var seen observation
-				seen, w.scratch = judge(r, &op.attempt, address, w.load.options.ValueBytes, w.scratch)
-				w.load.note(seen)
+				w.load.note(w.observe(op, address))
 			}
 			continue
 		case refused:
@@ -168,7 +170,7 @@ func (w *worker) settle(n round, address string, ops []*operation) []*operation 
 		case unknown:
 			n.unknown++
 			if n.kind == Write {
-				r.unknown(op.seq)
+				w.registers[op.register].unknown(op.seq)
 			}
 		}
 		n.lastError = op.err
@@ -176,6 +178,14 @@ func (w *worker) settle(n round, address string, ops []*operation) []*operation 
 	}
 	w.load.recorder.record(n)
 	return rest
+}
+
+func (w *worker) acknowledged(op *operation) {
+	r := &w.registers[op.register]
+	if r.current == 0 {
+		w.written.Add(1)
+	}
+	r.acknowledged(op.seq)
 }
 
 func (w *worker) setUnderWay(u underWay) {

@@ -193,7 +193,9 @@ func (c *cluster) check(l *load.Load) {
 	defer cancel()
 	account := load.NewAccount(l.Stats(), l.Verify(ctx))
 	require.True(c.t, account.OK, "%+v %+v", account.Verification, account.Stats.Violations)
-	require.Zero(c.t, account.Stats.Late+uint64(account.Verification.Late), "a write of unknown outcome landed after a later one")
+	for _, late := range slices.Concat(account.Stats.LateSamples, account.Verification.Samples) {
+		c.t.Errorf("%s\n%s", late, strings.Join(late.History, "\n"))
+	}
 }
 
 // printLogs shows what is unusual in the logs.
