@@ -134,7 +134,7 @@ func (a *applier) forget(uid types.UID) {
 func ownedFields(entries []metav1.ManagedFieldsEntry) [sha256.Size]byte {
 	for _, e := range entries {
 		if e.Manager == fieldOwner && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && e.FieldsV1 != nil {
-			return sha256.Sum256(e.FieldsV1.Raw)
+			return sha256.Sum256(e.FieldsV1.GetRawBytes())
 		}
 	}
 	return [sha256.Size]byte{}
