@@ -33,14 +33,7 @@ func upgrading() {
 			framework.Say("helm upgrade to %s", next)
 			_, err = env.InstallOperator(ctx, next)
 			Expect(err).NotTo(HaveOccurred())
-			env.WaitForOperator(ctx)
-			now, err := env.ManagerPods(ctx)
-			Expect(err).NotTo(HaveOccurred())
-			for _, p := range now {
-				for _, old := range managers {
-					Expect(p.UID).NotTo(Equal(old.UID), "the managers are other ones, or nothing was shown")
-				}
-			}
+			env.WaitForOtherManagers(ctx, managers)
 			framework.Throughout(ctx, framework.NothingMoves, func(g Gomega) {
 				g.Expect(runs(ctx, demo)).To(Equal(before), "pods and their starts")
 			})

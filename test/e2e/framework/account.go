@@ -25,6 +25,8 @@ type Account struct {
 	Wrong, Late uint64
 	// Moved copies of partitions; -1 when not all leaders could be asked.
 	Moved int
+	// Stall is the longest time for which the machine itself stood still.
+	Stall time.Duration
 	// Complete is false when the scenario failed before its account was taken.
 	Complete bool
 }
@@ -41,8 +43,11 @@ func (b *Ledger) UnderLoad(ctx context.Context, d *Demo, name string, limit Budg
 	ginkgo.GinkgoHelper()
 	a := Account{Scenario: name, Limit: limit, Moved: -1}
 	began := time.Now()
+	stalls, err := StartStalls(d.env.Artifacts)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	defer func() { // also when the scenario fails: the row then says so
 		a.Took = time.Since(began)
+		a.Stall = stalls.Stop()
 		b.add(a)
 	}()
 
@@ -54,6 +59,7 @@ func (b *Ledger) UnderLoad(ctx context.Context, d *Demo, name string, limit Budg
 	scenario()
 	// Reading everything back stops the workers for a while: that is another phase.
 	gomega.Expect(d.Load.Phase(ctx, "verification")).To(gomega.Succeed())
+	a.Stall = stalls.Stop()
 	a.Verified, err = d.Load.Verify(ctx)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	after, err := d.Load.Stats(ctx)
@@ -83,7 +89,8 @@ func (a *Account) expect(s load.Stats) {
 	}
 	for kind, o := range map[string]load.OperationStats{"write": a.Phase.Writes, "read": a.Phase.Reads} {
 		gomega.Expect(o.Pause.Millis.Duration()).To(gomega.BeNumerically("<=", a.Limit.Limit),
-			"the longest %s, which began at %s; the last error of the load was %q", kind, o.Pause.At.Format("15:04:05.000"), s.LastError)
+			"the longest %s, which began at %s; the machine itself stood still for up to %s; the last error of the load was %q",
+			kind, o.Pause.At.Format("15:04:05.000"), a.Stall.Round(time.Millisecond), s.LastError)
 	}
 }
 
@@ -98,12 +105,13 @@ func (b *Ledger) Print(w io.Writer) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "scenario\ttook\twrites\treads\tkeys\tlost\twrong\tlate\tunknown\tlongest write\tlongest read\tlimit\tmoved\t\n")
+	fmt.Fprint(t, "scenario\ttook\twrites\treads\tkeys\tlost\twrong\tlate\tunknown\tlongest write\tlongest read\tlimit\tmachine stall\tmoved\t\n")
 	var writes, reads uint64
+	var unfinished []Account
 	lost := 0
 	for _, a := range b.accounts {
 		if !a.Complete {
-			fmt.Fprintf(t, "%s\t%s\tfailed before its account was taken\t\n", a.Scenario, a.Took.Round(time.Second))
+			unfinished = append(unfinished, a)
 			continue
 		}
 		limit := "-"
@@ -115,14 +123,18 @@ func (b *Ledger) Print(w io.Writer) error {
 			moved = fmt.Sprint(a.Moved)
 		}
 		p := a.Phase
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t\n", a.Scenario, a.Took.Round(time.Second),
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", a.Scenario, a.Took.Round(time.Second),
 			p.Writes.Succeeded, p.Reads.Succeeded, a.Verified.Acknowledged, a.Verified.Lost,
 			uint64(a.Verified.Wrong)+a.Wrong, uint64(a.Verified.Late)+a.Late, p.Writes.Unknown,
-			p.Writes.Pause.Millis.Duration().Round(time.Millisecond), p.Reads.Pause.Millis.Duration().Round(time.Millisecond), limit, moved)
+			p.Writes.Pause.Millis.Duration().Round(time.Millisecond), p.Reads.Pause.Millis.Duration().Round(time.Millisecond), limit,
+			a.Stall.Round(time.Millisecond), moved)
 		writes, reads, lost = writes+p.Writes.Succeeded, reads+p.Reads.Succeeded, lost+a.Verified.Lost
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, a := range unfinished {
+		fmt.Fprintf(w, "%s: failed after %s, before its account was taken\n", a.Scenario, a.Took.Round(time.Second))
 	}
 	_, err := fmt.Fprintf(w, "%d writes acknowledged, %d reads, %d keys lost\n", writes, reads, lost)
 	return err

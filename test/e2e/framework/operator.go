@@ -85,6 +85,21 @@ func (e *Environment) manager(ctx context.Context) (*appsv1.Deployment, error) {
 	return &list.Items[0], nil
 }
 
+// WaitForOtherManagers waits until none of the old pods is left, and the others
+// work.
+func (e *Environment) WaitForOtherManagers(ctx context.Context, old []corev1.Pod) {
+	Within(ctx, OperatorLeads, func(g gomega.Gomega) {
+		pods, err := e.ManagerPods(ctx)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		for _, p := range pods {
+			for _, o := range old {
+				g.Expect(p.UID).NotTo(gomega.Equal(o.UID), "the manager %s is one of the old ones", p.Name)
+			}
+		}
+	})
+	e.WaitForOperator(ctx)
+}
+
 // ManagerPods are the pods of the managers, those that are ending included.
 func (e *Environment) ManagerPods(ctx context.Context) ([]corev1.Pod, error) {
 	d, err := e.manager(ctx)

@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
+	"github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -113,4 +115,20 @@ func Changes[T comparable](before, after map[string]T) []string {
 	}
 	slices.Sort(changes)
 	return changes
+}
+
+// WaitSettled waits until what earlier scenarios have left to do is done, volumes
+// that are still being deleted for instance: ten seconds without a write.
+func (e *Environment) WaitSettled(ctx context.Context) {
+	var before map[string]int
+	settled := Settled
+	settled.Poll = 10 * time.Second
+	Within(ctx, settled, func(g gomega.Gomega) {
+		last := before
+		now, err := e.Writes(ctx)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		before = now
+		g.Expect(last).NotTo(gomega.BeNil(), "look twice")
+		g.Expect(Changes(last, now)).To(gomega.BeEmpty(), "writes in ten seconds")
+	})
 }
