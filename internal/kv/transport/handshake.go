@@ -3,6 +3,7 @@ package transport
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -19,11 +20,16 @@ import (
 //	Ringkv-From: <the node that dials>  Ringkv-Session: <of its process>
 //	Ringkv-To: <the node it expects>
 //	Ringkv-Session: <of its process>
+//	Ringkv-Attempt: 12
+//
+// Attempts of a process are numbered, so that one that was given up, and is looked
+// at late, does not replace its successor.
 //
 // A refusal has a status and one line of text that says why:
 //
 //	400  not a peer, or nonsense in a header
 //	403  another cluster, or one of the two belongs to none yet
+//	409  there is a later attempt
 //	421  the address belongs to another node than expected
 //	426  no common protocol version
 //	429  too many snapshots under way
@@ -38,6 +44,7 @@ const (
 	headerFrom     = "Ringkv-From"
 	headerTo       = "Ringkv-To"
 	headerSession  = "Ringkv-Session"
+	headerAttempt  = "Ringkv-Attempt"
 
 	// protocolVersion is raised when frames or snapshot streams change. A node
 	// that knows several offers all of them, separated by commas, and the one
@@ -64,10 +71,31 @@ func (t *Transport) introduce(h http.Header, to cluster.NodeID) {
 	h.Set(headerFrom, string(t.config.Self))
 	h.Set(headerTo, string(to))
 	h.Set(headerSession, t.session)
+	h.Set(headerAttempt, strconv.FormatUint(t.attempts.Add(1), 10))
+}
+
+// caller is who asks for a stream or brings a snapshot.
+type caller struct {
+	node    cluster.NodeID
+	session string
+	attempt uint64
 }
 
 // checkIntroduction returns who asks, or why it is refused.
-func (t *Transport) checkIntroduction(h http.Header) (cluster.NodeID, *refusal) {
+func (t *Transport) checkIntroduction(h http.Header) (caller, *refusal) {
+	from, why := t.checkIdentities(h)
+	c := caller{node: from, session: h.Get(headerSession)}
+	if why != nil {
+		return c, why
+	}
+	var err error
+	if c.attempt, err = strconv.ParseUint(h.Get(headerAttempt), 10, 64); err != nil || !isSession(c.session) {
+		return c, refuse(http.StatusBadRequest, "%s must be 16 hexadecimal digits and %s a number", headerSession, headerAttempt)
+	}
+	return c, nil
+}
+
+func (t *Transport) checkIdentities(h http.Header) (cluster.NodeID, *refusal) {
 	from, to := cluster.NodeID(h.Get(headerFrom)), cluster.NodeID(h.Get(headerTo))
 	theirs, ours := h.Get(headerCluster), t.config.ClusterID()
 	switch {
@@ -75,8 +103,6 @@ func (t *Transport) checkIntroduction(h http.Header) (cluster.NodeID, *refusal) 
 		return "", refuse(http.StatusUpgradeRequired, "peer protocol %.16q is not spoken here: this node speaks %s", h.Get(headerProtocol), protocolVersion)
 	case !isNodeID(from) || !isNodeID(to):
 		return "", refuse(http.StatusBadRequest, "%s and %s must be node IDs", headerFrom, headerTo)
-	case !isSession(h.Get(headerSession)):
-		return "", refuse(http.StatusBadRequest, "%s must be 16 hexadecimal digits", headerSession)
 	case to != t.config.Self:
 		return from, refuse(http.StatusMisdirectedRequest, "expected node %s, but this is %s", to.Short(), t.config.Self.Short())
 	case from == t.config.Self:

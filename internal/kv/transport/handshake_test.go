@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,11 +103,14 @@ func TestMembersUnknownToAnOldMapAreHeard(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.Stats().Peers) == 0 }, within, time.Millisecond, "and then forgotten")
 }
 
+var attempts atomic.Uint64
+
 // headers returns those of a good request from node 9 to node 1, but for changes.
 func headers(changes map[string]string) map[string]string {
 	h := map[string]string{
 		"Connection": "Upgrade", "Upgrade": upgradeName, headerProtocol: protocolVersion, headerCluster: testCluster,
 		headerFrom: string(nodeID(9)), headerTo: string(nodeID(1)), headerSession: "0011223344556677",
+		headerAttempt: fmt.Sprint(attempts.Add(1)),
 	}
 	for k, v := range changes {
 		h[k] = v
@@ -153,6 +157,7 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 		"node ID of no form": {map[string]string{headerFrom: strings.Repeat("Z", 40)}, http.StatusBadRequest},
 		"long node ID":       {map[string]string{headerFrom: strings.Repeat("a", 400)}, http.StatusBadRequest},
 		"no session":         {map[string]string{headerSession: ""}, http.StatusBadRequest},
+		"no attempt":         {map[string]string{headerAttempt: ""}, http.StatusBadRequest},
 		"no cluster":         {map[string]string{headerCluster: ""}, http.StatusForbidden},
 		"another cluster":    {map[string]string{headerCluster: "x"}, http.StatusForbidden},
 		"another node":       {map[string]string{headerTo: string(nodeID(2))}, http.StatusMisdirectedRequest},
@@ -178,8 +183,11 @@ func TestStreamsAreCapped(t *testing.T) {
 func TestNewConnectionOfAPeerReplacesTheOld(t *testing.T) {
 	checkLeaks(t)
 	a := newTestNode(t, 1)
+	late := headers(nil)
 	first, _ := rawStream(t, a, headers(nil))
-	second, _ := rawStream(t, a, headers(nil))
+	second, status := rawStream(t, a, headers(nil))
+	require.Equal(t, http.StatusSwitchingProtocols, status)
+	require.Equal(t, http.StatusConflict, rawStatus(t, a, late), "an attempt that was given up is looked at late")
 	require.NoError(t, first.SetReadDeadline(time.Now().Add(within)))
 	_, err := io.Copy(io.Discard, first)
 	require.NoError(t, err, "the old one is closed")

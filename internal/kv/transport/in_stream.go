@@ -20,6 +20,7 @@ type inStream struct {
 	p       *peer
 	conn    net.Conn
 	session string        // of the process that dialed
+	attempt uint64        // of that process
 	done    chan struct{} // closed when nothing of it will be handled any more
 }
 
@@ -34,23 +35,27 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 		why = refuse(http.StatusServiceUnavailable, "this node is stopping")
 	}
 	if why != nil {
-		t.answerRefusal(w, r, from, why)
+		t.answerRefusal(w, r, from.node, why)
 		return
 	}
 	defer t.tasks.Done()
-	p := t.enter(from)
+	p := t.enter(from.node)
 	if p == nil {
-		t.answerRefusal(w, r, from, refuse(http.StatusServiceUnavailable, "there are %d connections from peers already", t.config.Limits.Streams))
+		t.answerRefusal(w, r, from.node, refuse(http.StatusServiceUnavailable, "there are %d connections from peers already", t.config.Limits.Streams))
 		return
 	}
 	defer t.leave(p)
+	if !p.isLatest(from) {
+		t.answerRefusal(w, r, from.node, refuse(http.StatusConflict, "there is a later attempt"))
+		return
+	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		t.answerRefusal(w, r, from, refuse(http.StatusBadRequest, "the connection cannot be taken over: %v", err))
+		t.answerRefusal(w, r, from.node, refuse(http.StatusBadRequest, "the connection cannot be taken over: %v", err))
 		return
 	}
 	defer conn.Close()
-	s := &inStream{p: p, conn: conn, session: r.Header.Get(headerSession), done: make(chan struct{})}
+	s := &inStream{p: p, conn: conn, session: from.session, attempt: from.attempt, done: make(chan struct{})}
 	s.run(rw.Reader)
 }
 
@@ -80,21 +85,21 @@ func (s *inStream) run(r *bufio.Reader) {
 	t := s.p.t
 	log := t.config.Logger.With("peer", s.p.id.Short(), "address", s.conn.RemoteAddr())
 	tuneStream(s.conn, t.config.Timing.DeadAfter)
-	if err := s.welcome(); err != nil {
-		log.Info("peer gone before the stream began", "error", err)
-		return
-	}
 	stop := context.AfterFunc(t.ctx, func() { s.conn.Close() })
 	defer stop()
-	ended := make(chan struct{})
-	var beats sync.WaitGroup
-	beats.Go(func() { s.beat(ended) })
-
-	s.p.setIn(s)
-	err := s.receive(r)
-	s.conn.Close()
-	close(ended)
-	beats.Wait()
+	if !s.p.setIn(s) {
+		return
+	}
+	err := s.welcome()
+	if err == nil {
+		ended := make(chan struct{})
+		var beats sync.WaitGroup
+		beats.Go(func() { s.beat(ended) })
+		err = s.receive(r)
+		s.conn.Close()
+		close(ended)
+		beats.Wait()
+	}
 	s.p.clearIn(s)
 	close(s.done)
 	switch {

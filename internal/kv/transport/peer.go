@@ -33,6 +33,7 @@ type peer struct {
 	lanes   [frameTypes]lane   // by frame type
 	out     *outStream         // nil while there is none
 	in      *inStream          // nil while there is none
+	latest  caller             // the last attempt of the peer to connect
 	inside  int                // connections from the peer, those that come and go included
 	told    bool               // the handler knows that the link broke, and no request was taken since
 }
@@ -124,11 +125,15 @@ func (p *peer) clearOut() {
 
 // setIn notes that the peer has connected. Another connection from it that is
 // still there is a dead one, and is closed; what has arrived on it is handled
-// before anything of the new one.
-func (p *peer) setIn(s *inStream) {
+// before anything of the new one. It returns false if that other one is younger.
+func (p *peer) setIn(s *inStream) bool {
 	p.mu.Lock()
 	for p.in != nil {
 		old := p.in
+		if old.session == s.session && old.attempt > s.attempt {
+			p.mu.Unlock()
+			return false
+		}
 		p.mu.Unlock()
 		old.conn.Close()
 		<-old.done
@@ -143,6 +148,19 @@ func (p *peer) setIn(s *inStream) {
 	case p.kick <- struct{}{}: // it lives: dial it now, whatever the backoff says
 	default:
 	}
+	return true
+}
+
+// isLatest tells whether the peer has not come with a later attempt to connect
+// before, and remembers this one.
+func (p *peer) isLatest(c caller) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.session == p.latest.session && c.attempt < p.latest.attempt {
+		return false
+	}
+	p.latest = c
+	return true
 }
 
 // clearIn notes that a connection from the peer broke.

@@ -22,7 +22,7 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		why = refuse(http.StatusServiceUnavailable, "this node is stopping")
 	}
 	if why != nil {
-		t.answerRefusal(w, r, from, why)
+		t.answerRefusal(w, r, from.node, why)
 		return
 	}
 	defer t.tasks.Done()
@@ -33,18 +33,31 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this node receives as many snapshots as it may: try again later", http.StatusTooManyRequests)
 		return
 	}
-	if err := t.receiveSnapshot(w, r, from); err != nil {
+	if err := t.receiveSnapshot(w, r, from.node); err != nil {
 		t.snapshots.receiveFailed.Add(1)
-		t.config.Logger.Warn("snapshot not taken", "peer", from.Short(), "error", err)
-		status := http.StatusInternalServerError
-		if errors.Is(err, errMalformed) {
-			status = http.StatusBadRequest
-		}
-		http.Error(w, oneLine(err), status)
+		t.config.Logger.Warn("snapshot not taken", "peer", from.node.Short(), "error", err)
+		t.answerFailure(w, r, err)
 		return
 	}
 	t.snapshots.received.Add(1)
 	w.WriteHeader(http.StatusOK)
+}
+
+// answerFailure tells the sender at once, in the middle of its stream. Closing the
+// connection right then could reset it under the answer, so what still comes is
+// thrown away until the sender has closed it.
+func (t *Transport) answerFailure(w http.ResponseWriter, r *http.Request, why error) {
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // else the server reads on before it answers
+	status := http.StatusInternalServerError
+	if errors.Is(why, errMalformed) {
+		status = http.StatusBadRequest
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, oneLine(why), status)
+	if control.Flush() == nil && control.SetReadDeadline(time.Now().Add(t.config.Timing.HandshakeTimeout)) == nil && t.ctx.Err() == nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
 }
 
 func (t *Transport) receiveSnapshot(w http.ResponseWriter, r *http.Request, from cluster.NodeID) error {

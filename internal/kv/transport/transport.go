@@ -26,6 +26,7 @@ type Transport struct {
 	peers   map[cluster.NodeID]*peer // guarded by mu; those of SetPeers, and those that dialed this node
 	streams int                      // connections from peers; guarded by mu
 
+	attempts    atomic.Uint64 // to reach any peer; see headerAttempt
 	refused     atomic.Uint64
 	unknownPeer atomic.Uint64
 	complaints  complaints // of this node as the one that is dialed
