@@ -84,6 +84,7 @@ type Node struct {
 	view      atomic.Pointer[view]
 	memory    memory
 	forwards  forwards
+	waiting   waiting
 
 	mapMu      sync.Mutex // held while a map is taken over
 	membership membership // guarded by mapMu
@@ -125,6 +126,7 @@ func Open(o Options) (*Node, error) {
 		timing: o.Timing, callTimeout: o.CallTimeout, started: time.Now(),
 		memory:     memory{limit: o.MemoryLimit},
 		forwards:   forwards{next: rand.Uint64(), open: map[uint64]forwarded{}},
+		waiting:    waiting{calls: map[uint32][]*replica.Request{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
 		stopping:   make(chan struct{}), stopped: make(chan struct{}),
@@ -337,6 +339,11 @@ func (n *Node) Close() error {
 		n.transport.Close()
 		for _, f := range n.forwards.takeAll(func(forwarded) bool { return true }) {
 			n.forwardLost(f)
+		}
+		for _, p := range n.waiting.partitions() {
+			for _, c := range n.waiting.takeAll(p) {
+				c.Call.Fail("CLUSTERDOWN this node is stopping: the command was not executed")
+			}
 		}
 		err = errors.Join(n.log.Close(), n.lock.Close())
 	})

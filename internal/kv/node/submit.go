@@ -3,7 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -61,7 +61,8 @@ func (n *Node) Submit(calls []*command.Call) {
 
 // start sends a call, or each of its parts, to its partition.
 func (n *Node) start(v *view, c *command.Call, deadline int64) {
-	parts := v.router.Route(nil, c)
+	var room [4]command.Part
+	parts := v.router.Route(room[:0], c)
 	command.Gather(c, parts)
 	for _, p := range parts {
 		n.route(&replica.Request{Call: p.Call, Partition: p.Partition, Write: c.Spec.IsWrite(), Deadline: deadline})
@@ -76,6 +77,9 @@ func (n *Node) route(c *replica.Request) {
 			n.finish(c)
 			return
 		}
+	}
+	if c.Write && n.waiting.join(c, false) {
+		return
 	}
 	switch leader := v.routing.leader(c.Partition); leader {
 	case "":
@@ -132,26 +136,33 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 func (n *Node) later(v *view, c *replica.Request) {
 	left := c.Deadline - n.clock.Monotonic()
 	if left <= 0 {
+		c.Call.Out.Reset()
 		c.Call.Out.Error(fmt.Sprintf(
 			"CLUSTERDOWN partition %d has no leader that answers: the command was not executed", c.Partition))
 		n.finish(c)
 		return
 	}
+	if !n.waiting.join(c, true) {
+		return // it goes when the first that waits goes
+	}
 	if v.routing.leader(c.Partition) != "" {
-		time.AfterFunc(min(retryAfter, time.Duration(left)), func() { n.route(c) })
+		time.AfterFunc(min(retryAfter, time.Duration(left)), func() { n.tryAgain(c.Partition) })
 		return
 	}
-	var once atomic.Bool
-	again := func() {
-		if once.CompareAndSwap(false, true) {
-			n.route(c)
-		}
-	}
+	var once sync.Once
+	again := func() { once.Do(func() { n.tryAgain(c.Partition) }) }
 	forget := v.routing.onChange(c.Partition, again)
 	time.AfterFunc(min(newsTimeout, time.Duration(left)), func() { forget(); again() })
 	if v.routing.leader(c.Partition) != "" { // learned just before onChange
 		forget()
 		again()
+	}
+}
+
+// tryAgain routes what waits for a partition, in order.
+func (n *Node) tryAgain(partition uint32) {
+	for _, c := range n.waiting.takeAll(partition) {
+		n.route(c)
 	}
 }
 

@@ -62,6 +62,7 @@ func (r *Replica) applyBatch(e *raftpb.Entry) error {
 	st := r.store.Load()
 	ctx := &r.context
 	ctx.Store, ctx.Now = st, batch.Now
+	r.newest.Store(max(batch.Now, r.newest.Load()))
 	n := 0
 	st.Lock()
 	for {

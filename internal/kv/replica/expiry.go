@@ -19,7 +19,7 @@ func (r *Replica) proposeExpiry() {
 	if r.ticks%expiryTicks != 0 || r.appliedTerm != r.raftTerm || len(r.proposals.pending) > 0 {
 		return
 	}
-	now := r.clock.WallMillis()
+	now := r.now()
 	args := [][]byte{[]byte(expireCommand)}
 	st := r.store.Load()
 	st.Lock()

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/ringkv/ringkv/internal/kv/command"
@@ -66,33 +68,52 @@ func (q *queue) take(into []*Request) []*Request {
 }
 
 // proposeQueued puts what has queued up into one entry.
+//
+// Writes that a client sent one after the other must not overtake each other, also
+// not when they are tried again elsewhere. So while the outcome of earlier writes
+// is open here, later ones are not given back but wait.
 func (r *Replica) proposeQueued() {
-	if !r.leading {
-		r.refuseQueued()
-		return
-	}
-	if r.proposals.unsynced >= maxUnsynced {
-		return
-	}
 	p := &r.proposals
+	if !r.leading {
+		if len(p.pending) == 0 {
+			r.refuseQueued()
+		} else {
+			r.refuseQueuedReads()
+		}
+		return
+	}
+	if p.unsynced >= maxUnsynced {
+		return
+	}
 	p.buffer = r.queue.take(p.buffer)
 	if len(p.buffer) == 0 {
 		return
 	}
 	calls := append([]*Request(nil), p.buffer...)
 	clear(p.buffer)
-	p.sequence++
-	payload := command.AppendBatchHeader(nil, r.id, p.sequence, r.clock.WallMillis())
+	payload := command.AppendBatchHeader(nil, r.id, p.sequence+1, r.now())
 	for _, c := range calls {
 		payload = command.AppendCommand(payload, c.Call.Args)
 	}
 	if err := r.rn.Propose(payload); err != nil {
 		// Dropped: no leader any more, a hand-over under way, or too much
 		// uncommitted. None of it reached the log.
-		r.finishAll(calls, NotExecuted)
+		if len(p.pending) == 0 {
+			r.finishAll(calls, NotExecuted)
+		} else {
+			r.queue.putBack(calls)
+		}
 		return
 	}
+	p.sequence++
 	p.pending[p.sequence] = &proposal{term: r.raftTerm, calls: calls}
+}
+
+// putBack undoes take.
+func (q *queue) putBack(calls []*Request) {
+	q.Lock()
+	q.writes = append(calls, q.writes...)
+	q.Unlock()
 }
 
 // refuseQueued gives back what this replica cannot propose or read now.
@@ -105,19 +126,25 @@ func (r *Replica) refuseQueued() {
 	r.finishAll(reads, NotExecuted)
 }
 
-// stopLeading gives back what only a leader can finish. Proposals stay: they may
-// be committed yet, and applying tells (see settleBefore).
-func (r *Replica) stopLeading() {
-	r.reads.fail(r)
-	r.refuseQueued()
+func (r *Replica) refuseQueuedReads() {
+	r.queue.Lock()
+	reads := r.queue.reads
+	r.queue.reads = nil
+	r.queue.Unlock()
+	r.finishAll(reads, NotExecuted)
 }
+
+// stopLeading gives back what only a leader can finish. Proposals stay: they may
+// be committed yet, and applying tells (see settleBefore). Queued writes follow
+// when those are settled.
+func (r *Replica) stopLeading() { r.reads.fail(r) }
 
 // settleBefore gives back proposals that can never be committed. Terms only rise
 // along a log, so once an entry of a later term is applied, no entry of an
 // earlier term can follow it.
 func (r *Replica) settleBefore(term uint64) {
-	for seq, p := range r.proposals.pending {
-		if p.term < term {
+	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
+		if p := r.proposals.pending[seq]; p.term < term {
 			delete(r.proposals.pending, seq)
 			r.finishAll(p.calls, NotExecuted)
 		}
@@ -135,12 +162,20 @@ func (r *Replica) expireCalls() {
 	r.finishAll(writes, NotExecuted)
 	r.finishAll(reads, NotExecuted)
 	r.reads.expire(r, now)
-	for _, p := range r.proposals.pending {
+	for seq, p := range r.proposals.pending {
+		waiting := false
 		for i, c := range p.calls {
-			if c != nil && c.Deadline <= now {
+			switch {
+			case c == nil:
+			case c.Deadline <= now:
 				p.calls[i] = nil
 				r.host.Finish(c, Unknown)
+			default:
+				waiting = true
 			}
+		}
+		if !waiting {
+			delete(r.proposals.pending, seq)
 		}
 	}
 }

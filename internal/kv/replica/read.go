@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 
 	"go.etcd.io/raft/v3"
-
-	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // Reads without a lease ask a quorum whether this replica still leads, and then
@@ -54,12 +52,13 @@ func (r *Replica) ReadAny(c *Request) bool {
 
 // run executes a read on the store as it is.
 func (r *Replica) run(c *Request) {
-	st := r.store.Load()
-	ctx := command.Context{Store: st, Now: r.clock.WallMillis(), Partition: r.partition, Partitions: r.count}
-	st.RLock()
-	defer st.RUnlock()
-	c.Call.Run(&ctx)
+	r.contexts.Read(c.Call, r.store.Load(), r.now(), r.partition, r.count)
 }
+
+// now is the time in milliseconds since the Unix epoch, but never before that of a
+// batch that was applied: under a leader whose clock is behind, what had expired
+// must not come back. Any goroutine may call it.
+func (r *Replica) now() int64 { return max(r.clock.WallMillis(), r.newest.Load()) }
 
 // askReads starts one question to the quorum for all queued reads, unless the
 // lease answers them.

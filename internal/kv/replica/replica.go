@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -46,6 +48,8 @@ type Replica struct {
 		readable   bool // holds a state of the partition
 	}
 	leader   atomic.Uint64 // replica ID, 0 if unknown
+	contexts command.Contexts
+	newest   atomic.Int64  // time of the newest batch that was applied
 	received atomic.Uint64 // snapshot streams, for the names of their files
 
 	// Everything below belongs to the owner.
@@ -519,8 +523,8 @@ func (r *Replica) Close() {
 	r.leading = false
 	r.rn = nil
 	r.stopLeading()
-	for _, p := range r.proposals.pending {
-		r.finishAll(p.calls, Unknown)
+	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
+		r.finishAll(r.proposals.pending[seq].calls, Unknown)
 	}
 	clear(r.proposals.pending)
 	r.refuseQueued()

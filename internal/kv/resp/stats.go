@@ -202,7 +202,3 @@ func (s *stats) reset() {
 	s.errors = map[string]uint64{}
 	s.lastAt = time.Time{}
 }
-
-// CommandStats returns what was counted of the commands that were called, in the
-// order of the table.
-func (s *Server) CommandStats() []CommandStats { return s.stats.commandStats() }
