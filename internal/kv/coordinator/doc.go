@@ -35,6 +35,8 @@
 //	ChangeConfig Promote + Remove    one joint change
 //	RemoveReplica on the source      after proof
 //
-// Two coordinators at once do no harm: the record is written by compare and
-// swap, and every change of membership is conditional.
+// Two coordinators at once do no harm, nor does a call that arrives late: the
+// record is written by compare and swap, maps carry a revision, a change of
+// membership names the configuration that it expects, and a replica whose ID is
+// off the configuration never comes back to it.
 package coordinator

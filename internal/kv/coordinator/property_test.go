@@ -115,7 +115,7 @@ func (s *sequence) live() {
 		return
 	}
 	down := ""
-	for range s.rnd.IntN(60) {
+	for range s.rnd.IntN(45) {
 		r := s.pass()
 		if !s.faulty {
 			continue
@@ -221,7 +221,7 @@ func (s *sequence) makeWhole() {
 // rest checks I9: once settled and its leaders balanced, nothing is done any
 // more and nothing is written.
 func (s *sequence) rest() {
-	for range 40 {
+	for range 25 {
 		require.True(s.w.t, s.w.pass().Converged)
 	}
 	saves := s.w.store.Saves()
