@@ -110,6 +110,22 @@ func spoil(t *testing.T, fs *crashfs.FS, files []string, rng *rand.Rand) string 
 	}
 }
 
+// TestALostNewestSegmentIsMissed removes the last file of a log: all that was in it
+// is lost, and everybody could have lost something.
+func TestALostNewestSegmentIsMissed(t *testing.T) {
+	fs, h, _ := wholeLog(t, 1)
+	newest, _, _ := layout(t, fs)
+	require.NoError(t, fs.Remove(newest))
+	l, rec, err := wal.Open(options(fs))
+	require.NoError(t, err)
+	require.Empty(t, rec.Replicas)
+	require.NotEmpty(t, rec.Refused)
+	require.NotNil(t, rec.MetaStale)
+	require.False(t, rec.Clean)
+	h.prefix(t, l, rec)
+	require.NoError(t, l.Close())
+}
+
 func TestAnUnknownFormatIsRefusedClearly(t *testing.T) {
 	fs, _, files := wholeLog(t, 1)
 	p, err := fs.ReadFile(files[1])

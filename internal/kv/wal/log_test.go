@@ -51,6 +51,20 @@ func TestCloseWritesWhatWasAppended(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
+func TestCleanIsSaidOnce(t *testing.T) {
+	fs := crashfs.New()
+	require.NoError(t, started(t, fs, nil).log.Close())
+	l, rec, err := wal.Open(options(fs))
+	require.NoError(t, err)
+	require.True(t, rec.Clean)
+	crashed := fs.Crash(0, 0)
+	require.NoError(t, l.Close())
+	l, rec, err = wal.Open(options(crashed))
+	require.NoError(t, err)
+	require.False(t, rec.Clean, "it was opened since")
+	require.NoError(t, l.Close())
+}
+
 func TestAnEmptyWriteWaitsForThoseBeforeIt(t *testing.T) {
 	s := started(t, crashfs.New(), nil)
 	w := put(1, 1, 10)

@@ -81,6 +81,28 @@ func TestReplayRules(t *testing.T) {
 	}
 }
 
+// TestACutTailStaysCut: what was behind an unreadable record of a torn tail is still
+// a record, and must not come back when something as long is written before it.
+func TestACutTailStaysCut(t *testing.T) {
+	f := newForged()
+	f.roll(0)
+	all(create(1, 1), entry(1, 1, 1), entry(1, 1, 2)).do(f)
+	torn := len(f.bodies[0])
+	all(entry(1, 1, 3), entry(1, 1, 4)).do(f)
+	f.bodies[0][torn] ^= 1
+	f.write(t)
+	l, rec, err := Open(forgedOptions(f.fs))
+	require.NoError(t, err)
+	require.Equal(t, &Cut{Segment: 1, Offset: recordsStart + int64(torn), Bytes: int64(len(f.bodies[0]) - torn - 6)}, rec.Cut)
+	l.Append(&Write{Partition: 1, Replica: 1, Entries: []Entry{{Term: 2, Index: 3, Data: []byte(".X")}}})
+	require.NoError(t, l.Close())
+	l, rec, err = Open(forgedOptions(f.fs))
+	require.NoError(t, err)
+	require.Nil(t, rec.Cut)
+	require.Equal(t, "1: replica 1 term 2 vote 0 commit 0 entries 1-3: 1.1 1.2 2.X", describe(t, l, rec))
+	require.NoError(t, l.Close())
+}
+
 func TestLostRecords(t *testing.T) {
 	replica := func(id uint64, commit uint64) replicaState {
 		return replicaState{replica: id, create: []byte{}, hard: HardState{Term: 1, Vote: 1, Commit: commit}}
@@ -131,6 +153,11 @@ func TestLostRecords(t *testing.T) {
 		{"a checkpoint that contradicts the records is a reason to refuse, if it has entries",
 			[]step{create(1, 1), entries(1, 1, 1, 2), roll(checkpoint(1, 1, 3, replica(1, 0)))},
 			"1: replica 1 refused: the checkpoint does not agree with the records before it"},
+		{"records that are not those that were written last are noticed by the next segment",
+			[]step{create(1, 1), roll(checkpoint(1, 0, 0, replicaState{replica: 1, create: []byte{}})), entry(1, 1, 1), create(2, 1),
+				{func(f *forged) { f.sums[1]++ }},
+				roll(checkpoint(1, 1, 1, replicaState{replica: 1, create: []byte{}}), checkpoint(2, 0, 0, replicaState{replica: 1, create: []byte{}}))},
+			"1: replica 1 refused: the segment's records are not those that were written last\n2: replica 1 entries 1-0:"},
 		{"the oldest checkpoint is where everything begins",
 			[]step{{func(f *forged) { f.headers, f.bodies, f.sums = nil, nil, nil; f.sequence[1] = 7; f.serial = 99 }},
 				roll(checkpoint(1, 1, 5, compacted(5))), entry(1, 1, 6)},

@@ -166,6 +166,23 @@ func TestSnapshotFilesThatNothingRefersToGo(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
+// TestASupersededSnapshotStaysUntilTheNewOneIsDurable supersedes snapshots by
+// writes that nothing syncs; a crash brings one of the old ones back.
+func TestASupersededSnapshotStaysUntilTheNewOneIsDurable(t *testing.T) {
+	fs := crashfs.New()
+	s := started(t, fs, func(o *wal.Options) { o.Sync = wal.Interval(time.Hour) })
+	for i := uint64(1); i <= 30; i++ {
+		ref, err := snapshotFile(fs, fmt.Sprint("s", i), content(100))
+		require.NoError(t, err)
+		ref.Term, ref.Index, ref.Received = 1, i, true
+		require.True(t, s.do(&wal.Write{Partition: 1, Replica: 1, Snapshot: ref, HardState: &wal.HardState{Term: 1, Commit: i}}))
+		h := s.history
+		h.acked = 0
+		require.NoError(t, recovered(t, fs.Crash(0, i), &h).Close())
+	}
+	require.NoError(t, s.log.Close())
+}
+
 func TestAbortLeavesNothing(t *testing.T) {
 	fs := crashfs.New()
 	require.NoError(t, fs.MkdirAll("/log/snapshots"))

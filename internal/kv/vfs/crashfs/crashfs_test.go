@@ -57,6 +57,29 @@ func TestACrashLosesWhatWasNotSynced(t *testing.T) {
 	require.Equal(t, []string{"e"}, names(t, fs, "/d"))
 }
 
+func TestAKilledProcessLosesNothingButTheMachineStillCan(t *testing.T) {
+	fs := crashfs.New()
+	f := create(t, fs, "/a", "one")
+	require.NoError(t, f.SyncData())
+	require.NoError(t, fs.SyncDir("/"))
+	put(t, f, "two", 0)
+	create(t, fs, "/b", "new")
+	_, err := fs.Lock("/LOCK")
+	require.NoError(t, err)
+	after := fs.Kill()
+	put(t, f, "not any more", 0)
+	require.Equal(t, "two", content(t, after, "/a"))
+	require.Equal(t, []string{"a", "b"}, names(t, after, "/"))
+	_, err = after.Lock("/LOCK")
+	require.NoError(t, err)
+	require.Equal(t, "one", content(t, after.Crash(0, 1), "/a"))
+	require.Equal(t, []string{"a"}, names(t, after.Crash(0, 1), "/"))
+	g, err := after.OpenReadWrite("/a")
+	require.NoError(t, err)
+	require.NoError(t, g.SyncData())
+	require.Equal(t, "two", content(t, after.Crash(0, 1), "/a"))
+}
+
 func TestACrashMayKeepAnySectors(t *testing.T) {
 	fs := crashfs.New()
 	f := create(t, fs, "/a", strings.Repeat("-", 4096))

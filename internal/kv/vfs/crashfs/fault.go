@@ -146,6 +146,37 @@ func (fs *FS) Crash(keep float64, seed uint64) *FS {
 	return after
 }
 
+// Kill returns the file system as it is when the process ended and the machine goes
+// on: everything that was written can be read, what was not synced can still be
+// lost, and nobody holds a lock.
+func (fs *FS) Kill() *FS {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	after := New()
+	after.total = fs.total
+	copies := map[*node]*node{}
+	again := func(n *node) *node {
+		if n != nil && copies[n] == nil {
+			copies[n] = n.clone()
+		}
+		return copies[n]
+	}
+	for dir, d := range fs.dirs {
+		c := newDirectory()
+		for name, n := range d.now {
+			c.now[name] = again(n)
+		}
+		for name, n := range d.synced {
+			c.synced[name] = again(n)
+		}
+		for _, ch := range d.changes {
+			c.changes = append(c.changes, change{set: ch.set, unset: ch.unset, node: again(ch.node)})
+		}
+		after.dirs[dir] = c
+	}
+	return after
+}
+
 // Flip inverts a bit of a file, behind the back of whoever wrote it and as if it
 // had been synced.
 func (fs *FS) Flip(name string, off int64, bit uint) error {

@@ -2,8 +2,10 @@ package crashfs
 
 import (
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sort"
 	"syscall"
 
@@ -227,6 +229,21 @@ func (n *node) forget() {
 		n.lost[i] = true
 	}
 	n.dirty = nil
+}
+
+// clone returns a file in the same state.
+func (n *node) clone() *node {
+	c := &node{
+		size: n.size, pages: slices.Clone(n.pages), syncedSize: n.syncedSize, syncedPages: slices.Clone(n.syncedPages),
+		dirty: maps.Clone(n.dirty), lost: maps.Clone(n.lost),
+	}
+	for i := range c.dirty {
+		if pg := c.pages[i]; pg != nil {
+			own := *pg
+			c.pages[i] = &own
+		}
+	}
+	return c
 }
 
 // crash returns the file that a crash leaves.
