@@ -119,7 +119,14 @@ func Changes[T comparable](before, after map[string]T) []string {
 
 // WaitSettled waits until what earlier scenarios have left to do is done, volumes
 // that are still being deleted for instance: ten seconds without a write.
+// The API server counts for all namespaces together, so no other KVCluster may be
+// there.
 func (e *Environment) WaitSettled(ctx context.Context) {
+	var all v1alpha1.KVClusterList
+	gomega.Expect(e.Client.List(ctx, &all)).To(gomega.Succeed())
+	for _, c := range all.Items {
+		gomega.Expect(c.Namespace).To(gomega.Equal(Namespace), "namespace of %s: another KVCluster makes writes too", c.Name)
+	}
 	var before map[string]int
 	settled := Settled
 	settled.Poll = 10 * time.Second
