@@ -99,19 +99,21 @@ func (r *Reconciler) growVolumes(ctx context.Context, s *scope) error {
 	if wanted.IsZero() {
 		return nil
 	}
+	classes := map[string]bool{} // whether volumes of the class may grow
 	for ordinal := range s.replicas {
 		claim := s.claims[ordinal]
 		if claim == nil {
 			continue
 		}
-		expandable := false
-		if asked := claim.Spec.Resources.Requests[corev1.ResourceStorage]; asked.Cmp(wanted) < 0 {
+		class := ptr.Deref(claim.Spec.StorageClassName, "")
+		asked := claim.Spec.Resources.Requests[corev1.ResourceStorage]
+		if _, known := classes[class]; !known && asked.Cmp(wanted) < 0 {
 			var err error
-			if expandable, err = r.expandable(ctx, ptr.Deref(claim.Spec.StorageClassName, "")); err != nil {
+			if classes[class], err = r.expandable(ctx, class); err != nil {
 				return err
 			}
 		}
-		g := decideGrowth(claim, wanted, expandable)
+		g := decideGrowth(claim, wanted, classes[class])
 		if g.refused != "" {
 			s.refuse(reasonStorageRefused, g.refused)
 			continue

@@ -60,6 +60,9 @@ type situation struct {
 	// planeErr says why.
 	plane    *coordinator.Result
 	planeErr string
+	// electing is true while partitions of a cluster that was available lack a
+	// leader for no longer than an election takes. That is no news.
+	electing bool
 }
 
 // conditions are all conditions of a KVCluster, each always there. Times of
@@ -114,7 +117,7 @@ func (s situation) available() verdict {
 		return s.notObserved()
 	case !p.Initialized:
 		return no(reasonStarting, "%s", s.startingMessage())
-	case p.Health.AllAvailable():
+	case p.Health.AllAvailable() || s.electing:
 		return yes(reasonAllPartitionsAvailable, "all %d partitions have a leader that a quorum follows", p.Health.Partitions)
 	case s.cutOff() != "":
 		return unknown(reasonNodesUnreachable, "%d of %d partitions are known to be available; %s", p.Health.Available, p.Health.Partitions, s.cutOff())
@@ -184,7 +187,7 @@ func (s situation) rebalanced() verdict {
 		return no(reasonScalingIn, "%d nodes are wanted, %d have a pod%s", s.wanted, s.replicas, s.keptMessage())
 	case len(s.joining()) > 0:
 		return no(reasonScalingOut, "not yet members: %s", list(s.joining()))
-	case !p.Health.AllAvailable():
+	case !p.Health.AllAvailable() && !s.electing:
 		return unknown(reasonNodesUnreachable, "who holds %d of %d partitions is not known: they have no leader that answers", p.Health.Partitions-p.Health.Available, p.Health.Partitions)
 	default:
 		return yes(reasonBalanced, "every partition is where the ring wants it (epoch %d)", p.Epoch)

@@ -3,6 +3,7 @@ package controller
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -137,7 +138,9 @@ func TestEverySituationHasItsConditions(t *testing.T) {
 			s.pods = map[int]*corev1.Pod{0: pod("demo-0", starting), 1: pod("demo-1", starting), 2: pod("demo-2", starting)}
 		}),
 			[4]string{"False PartitionsUnavailable", "True PodsStarting", "Unknown NodesUnreachable", "True PartitionsUnavailable"}, "64 of 64 partitions"},
-		"an election": {with(calm(), func(s *situation) { s.plane.Health.Available = 60 }),
+		"an election that takes no longer than one does": {with(calm(), func(s *situation) { s.plane.Health.Available, s.electing = 60, true }),
+			[4]string{"True AllPartitionsAvailable", "False Complete", "True Balanced", "False AsExpected"}, ""},
+		"an election that does not end": {with(calm(), func(s *situation) { s.plane.Health.Available = 60 }),
 			[4]string{"False PartitionsUnavailable", "False Complete", "Unknown NodesUnreachable", "True PartitionsUnavailable"}, "4 of 64 partitions"},
 		"restarting": {with(calm(), func(s *situation) {
 			s.restart = restart{pending: []string{"demo-1"}, waiting: "demo-2 is not ready"}
@@ -168,4 +171,18 @@ func TestAMessageStaysWithinWhatPeopleRead(t *testing.T) {
 	c := yes("Reason", "%s", strings.Repeat("ü", 5000)).as("Type")
 	require.LessOrEqual(t, len(c.Message), 1024)
 	require.True(t, strings.HasSuffix(c.Message, "..."))
+}
+
+func TestAnElectionIsForgivenForAMoment(t *testing.T) {
+	well := coordinator.Health{Partitions: 64, Available: 64}
+	ill := coordinator.Health{Partitions: 64, Available: 63}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := &plane{}
+	require.False(t, p.electing(now, well))
+	require.True(t, p.electing(now, ill))
+	require.True(t, p.electing(now.Add(electionGrace-time.Millisecond), ill))
+	require.False(t, p.electing(now.Add(electionGrace), ill))
+	require.False(t, p.electing(now.Add(time.Hour), ill), "and stays so")
+	require.False(t, p.electing(now.Add(time.Hour), well))
+	require.True(t, p.electing(now.Add(2*time.Hour), ill), "the next one is forgiven again")
 }

@@ -53,9 +53,28 @@ func (r *Reconciler) coordinate(ctx context.Context, s *scope) error {
 		return nil
 	}
 	s.plane = &result
+	s.electing = one.electing(r.Clock(), result.Health)
 	r.tellStory(s, &result)
 	one.store.remember(result.ClusterID)
 	return nil
+}
+
+// electionGrace is how long partitions may lack a leader before the cluster
+// counts as unavailable: an election or a handover takes less, and nodes hold
+// requests meanwhile.
+const electionGrace = 3 * time.Second
+
+// electing tells whether partitions lack a leader for no longer than an election
+// may take.
+func (p *plane) electing(now time.Time, h coordinator.Health) bool {
+	if h.AllAvailable() {
+		p.leaderless = time.Time{}
+		return false
+	}
+	if p.leaderless.IsZero() {
+		p.leaderless = now
+	}
+	return now.Sub(p.leaderless) < electionGrace
 }
 
 // seats are the places of nodes: as many pods as are wanted, as there are, and

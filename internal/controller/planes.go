@@ -29,6 +29,10 @@ type plane struct {
 	// status is the last status that was written. Only the pass over this
 	// KVCluster touches it, and passes run one at a time.
 	status writtenStatus
+	// leaderless is since when partitions lack a leader; zero while none does.
+	// restarted is the pod that was last told to go. Both as status.
+	leaderless time.Time
+	restarted  types.UID
 }
 
 // writtenStatus remembers a write of the status: when, and what it made of what.

@@ -15,9 +15,9 @@ import (
 // planRestart. A node that is told to stop hands its leaderships over first.
 func (r *Reconciler) restartPods(ctx context.Context, s *scope) error {
 	s.restart = planRestart(s.statefulSet, s.pods, s.plane)
-	pod := s.restart.pod
-	if pod == nil {
-		return nil
+	pod, one := s.restart.pod, r.planes.of(s.kvc)
+	if pod == nil || pod.UID == one.restarted {
+		return nil // told already, and the cache is behind
 	}
 	exactly := metav1.Preconditions{UID: &pod.UID}
 	var err error
@@ -38,6 +38,7 @@ func (r *Reconciler) restartPods(ctx context.Context, s *scope) error {
 	case err != nil:
 		return fmt.Errorf("restart pod %s: %w", pod.Name, err)
 	}
+	one.restarted = pod.UID
 	r.event(s, corev1.EventTypeNormal, "PodRestarted", "Restart", "%s is replaced: its template changed (%d left)", pod.Name, len(s.restart.pending)-1)
 	return nil
 }

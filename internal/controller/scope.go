@@ -33,6 +33,7 @@ type scope struct {
 	seats    []coordinator.Seat
 	plane    *coordinator.Result
 	planeErr string
+	electing bool // partitions lack a leader, but not for long
 
 	// From decideSize.
 	departures []departure

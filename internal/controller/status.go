@@ -94,6 +94,7 @@ func (s *scope) situation() situation {
 		wanted: s.wanted(), replicas: s.replicas, refusals: s.refusals, pods: s.pods,
 		restart: s.restart, growing: s.growing, paused: s.kvc.Spec.Rebalance.Paused,
 		plane: s.plane, planeErr: s.planeErr,
+		electing: s.electing && meta.IsStatusConditionTrue(s.before.Conditions, v1alpha1.ConditionAvailable),
 	}
 }
 
