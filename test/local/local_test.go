@@ -14,8 +14,10 @@ import (
 	"github.com/ringkv/ringkv/internal/localcluster"
 )
 
-// maxPause is the promise about the loss of one node.
-const maxPause = 2 * time.Second
+// maxPause catches what hangs. The promise about the loss of one node is 2 s on a
+// machine with nothing else to do, and is held to by the end-to-end suite; here all
+// packages' tests share the machine.
+const maxPause = 4 * time.Second
 
 func TestEveryNodeServesEveryKey(t *testing.T) {
 	c := start(t)
