@@ -2,7 +2,10 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"math/rand/v2"
+	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/replica"
@@ -21,17 +24,28 @@ func (s *shard) Send(to cluster.NodeID, partition uint32, m replica.Message) {
 func (s *shard) SendSnapshot(to cluster.NodeID, h replica.SnapshotHeader, body io.ReadCloser, done func(error)) {
 	s.node.background(func() {
 		defer body.Close()
+		ctx, cancel := s.node.context()
+		defer cancel()
 		config, err := json.Marshal(h.Config)
 		if err == nil {
-			ctx, cancel := s.node.context()
-			defer cancel()
 			err = s.node.transport.SendSnapshot(ctx, to, transport.SnapshotHeader{
 				Partition: h.Partition, From: h.From, To: h.To, RaftTerm: h.RaftTerm, Term: h.Term, Index: h.Index, Meta: config,
 			}, body)
 		}
+		if errors.Is(err, transport.ErrBusy) {
+			// Others are being sent: the next try makes a copy of the state anew,
+			// so it had better wait for a place.
+			select {
+			case <-time.After(busyPause + rand.N(busyPause)):
+			case <-ctx.Done():
+			}
+		}
 		done(err)
 	})
 }
+
+// busyPause is about how long a snapshot waits for a place.
+const busyPause = 300 * time.Millisecond
 
 // Write implements replica.Host.
 func (s *shard) Write(w *wal.Write) { s.writes = append(s.writes, w) }

@@ -118,7 +118,6 @@ func (n *Node) Ready() (bool, string) {
 // context returns a context that ends when the node stops.
 func (n *Node) context() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	stop := context.AfterFunc(ctx, func() {})
 	go func() {
 		select {
 		case <-n.stopping:
@@ -126,5 +125,5 @@ func (n *Node) context() (context.Context, context.CancelFunc) {
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() { stop(); cancel() }
+	return ctx, cancel
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/command"
-	"github.com/ringkv/ringkv/internal/kv/rpc"
 	"github.com/ringkv/ringkv/internal/kv/vfs"
 )
 
@@ -51,7 +50,6 @@ func (s *seat) start() {
 	require.NoError(s.t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", n.Transport().Handler())
-	mux.Handle("/admin/", rpc.NewHandler(n))
 	s.node, s.http = n, &http.Server{Handler: mux}
 	go s.http.Serve(l) //nolint:errcheck // ends with Close
 }

@@ -134,7 +134,7 @@ func (r *Replica) ChangeConfig(req *cluster.ChangeConfig) error {
 		return err
 	}
 	if err := r.rn.ProposeConfChange(cc); err != nil {
-		return fmt.Errorf("partition %d: propose the change: %v: %w", r.partition, err, cluster.ErrConflict)
+		return fmt.Errorf("partition %d: propose the change: %w: %w", r.partition, err, cluster.ErrConflict)
 	}
 	return nil
 }

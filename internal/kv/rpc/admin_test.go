@@ -35,7 +35,7 @@ func (s *scripted) RemoveReplica(_ context.Context, r cluster.RemoveReplica) err
 	return s.note(r)
 }
 func (s *scripted) ForceSoleVoter(_ context.Context, r cluster.SoleVoter) error { return s.note(r) }
-func (s *scripted) Drain(context.Context) error                                { return s.note("drain") }
+func (s *scripted) Drain(context.Context) error                                 { return s.note("drain") }
 
 func serve(t *testing.T, s *scripted) *Client {
 	srv := httptest.NewServer(NewHandler(s))
