@@ -72,7 +72,7 @@ func newBench(ctx context.Context) *bench {
 // startOperator starts a manager that looks after the namespace only.
 func (b *bench) startOperator() {
 	GinkgoHelper()
-	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
+	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{b.ns: {}}, ByObject: map[client.Object]cache.ByObject{}},

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -18,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/ringkv/ringkv/api/v1alpha1"
 )
@@ -28,6 +30,9 @@ var (
 	scheme    = runtime.NewScheme()
 	apiConfig *rest.Config
 	api       client.Client // straight to the API server, no cache
+	// operatorConfig has the rights that config/rbac gives to the manager, and
+	// no others.
+	operatorConfig *rest.Config
 )
 
 func TestController(t *testing.T) {
@@ -51,6 +56,8 @@ var _ = BeforeSuite(func(ctx context.Context) {
 		ErrorIfCRDPathMissing: true,
 		Scheme:                scheme,
 	}
+	// Owner references that block a deletion need a right of their own.
+	env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	var err error
 	apiConfig, err = env.Start()
 	Expect(err).NotTo(HaveOccurred())
@@ -58,6 +65,20 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	DeferCleanup(env.Stop)
 	api, err = client.New(apiConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+
+	By("giving the operator its role")
+	raw, err := os.ReadFile("../../config/rbac/role.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	role := &rbacv1.ClusterRole{}
+	Expect(yaml.UnmarshalStrict(raw, role)).To(Succeed())
+	Expect(api.Create(ctx, role)).To(Succeed())
+	Expect(api.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "operator"}},
+	})).To(Succeed())
+	operatorConfig = rest.CopyConfig(apiConfig)
+	operatorConfig.Impersonate = rest.ImpersonationConfig{UserName: "operator"}
 
 	for i, zone := range zones {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: workerOf(i), Labels: map[string]string{corev1.LabelTopologyZone: zone}}}
