@@ -20,13 +20,15 @@ var _ = Describe("The operator's rights", func() {
 		ns := newNamespace(ctx)
 		meta := metav1.ObjectMeta{Namespace: ns, Name: "x"}
 		for name, attempt := range map[string]func() error{
-			"read secrets":            func() error { return operator.List(ctx, &corev1.SecretList{}) },
-			"list config maps":        func() error { return operator.List(ctx, &corev1.ConfigMapList{}) },
-			"make pods":               func() error { return operator.Create(ctx, &corev1.Pod{ObjectMeta: meta}) },
-			"make deployments":        func() error { return operator.Create(ctx, &appsv1.Deployment{ObjectMeta: meta}) },
-			"make volume claims":      func() error { return operator.Create(ctx, &corev1.PersistentVolumeClaim{ObjectMeta: meta}) },
-			"delete services":         func() error { return operator.Delete(ctx, &corev1.Service{ObjectMeta: meta}) },
-			"delete Kubernetes nodes": func() error { return operator.Delete(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: workerOf(0)}}) },
+			"read secrets":       func() error { return operator.List(ctx, &corev1.SecretList{}) },
+			"list config maps":   func() error { return operator.List(ctx, &corev1.ConfigMapList{}) },
+			"make pods":          func() error { return operator.Create(ctx, &corev1.Pod{ObjectMeta: meta}) },
+			"make deployments":   func() error { return operator.Create(ctx, &appsv1.Deployment{ObjectMeta: meta}) },
+			"make volume claims": func() error { return operator.Create(ctx, &corev1.PersistentVolumeClaim{ObjectMeta: meta}) },
+			"delete services":    func() error { return operator.Delete(ctx, &corev1.Service{ObjectMeta: meta}) },
+			"delete Kubernetes nodes": func() error {
+				return operator.Delete(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: workerOf(0)}})
+			},
 		} {
 			Expect(apierrors.IsForbidden(attempt())).To(BeTrue(), name)
 		}
