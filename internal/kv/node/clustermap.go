@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
+	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/command"
@@ -161,14 +163,12 @@ var errStopping = errors.New("the node is stopping")
 
 // useMap makes m the current map: peers, settings and routing follow it.
 func (n *Node) useMap(m *cluster.Map) {
-	n.view.Store(newView(m, n.view.Load()))
-	peers := map[cluster.NodeID]string{}
-	for _, member := range m.Members {
-		if member.ID != n.id {
-			peers[member.ID] = member.PeerAddress
-		}
+	last := n.view.Load()
+	n.view.Store(newView(m, last))
+	if last != nil {
+		n.keepFormer(last.m, m)
 	}
-	n.transport.SetPeers(peers)
+	n.transport.SetPeers(n.peers(m))
 	for _, s := range n.shards {
 		s.post(event{fn: func() {
 			for _, r := range s.replicas {
@@ -178,6 +178,51 @@ func (n *Node) useMap(m *cluster.Map) {
 	}
 	n.log.SetSync(syncOf(m))
 	n.transport.SetSnapshotRate(m.Settings.SnapshotBytesPerSecond)
+}
+
+// farewell is how long a node that left the map is still talked to: its clients
+// learn only with its end that they must go elsewhere, and until then it forwards
+// what they send.
+const farewell = time.Minute
+
+// former is a node that left the map.
+type former struct {
+	address string
+	until   time.Time
+}
+
+// keepFormer notes who has left. mapMu is held.
+func (n *Node) keepFormer(before, after *cluster.Map) {
+	for _, m := range before.Members {
+		if m.ID != n.id && m.State != cluster.MemberLost && after.Member(m.ID) == nil {
+			n.former[m.ID] = former{address: m.PeerAddress, until: time.Now().Add(farewell)}
+		}
+	}
+}
+
+// peers returns the addresses of all nodes that this one talks to. mapMu is held.
+func (n *Node) peers(m *cluster.Map) map[cluster.NodeID]string {
+	peers := map[cluster.NodeID]string{}
+	for id, f := range n.former {
+		peers[id] = f.address
+	}
+	for _, member := range m.Members {
+		if member.ID != n.id {
+			peers[member.ID] = member.PeerAddress
+		}
+	}
+	return peers
+}
+
+// forgetFormer ends the connections to nodes that left long ago.
+func (n *Node) forgetFormer() {
+	n.mapMu.Lock()
+	defer n.mapMu.Unlock()
+	before := len(n.former)
+	maps.DeleteFunc(n.former, func(_ cluster.NodeID, f former) bool { return time.Now().After(f.until) })
+	if len(n.former) != before {
+		n.transport.SetPeers(n.peers(n.view.Load().m))
+	}
 }
 
 // loadMap returns the map on the volume, or nil if there is none.

@@ -40,6 +40,7 @@ func (n *Node) keepHouse() {
 		}
 		n.countMemory()
 		n.freeLog()
+		n.forgetFormer()
 		if time.Since(lastGossip) > gossipInterval+rand.N(gossipInterval) {
 			lastGossip = time.Now()
 			if v := n.view.Load(); v != nil {

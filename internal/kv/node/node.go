@@ -86,8 +86,9 @@ type Node struct {
 	forwards  forwards
 	waiting   waiting
 
-	mapMu      sync.Mutex // held while a map is taken over
-	membership membership // guarded by mapMu
+	mapMu      sync.Mutex                // held while a map is taken over
+	membership membership                // guarded by mapMu
+	former     map[cluster.NodeID]former // guarded by mapMu
 
 	replicasMu sync.RWMutex
 	replicas   map[uint32]*replica.Replica // guarded by replicasMu
@@ -129,6 +130,7 @@ func Open(o Options) (*Node, error) {
 		waiting:    waiting{calls: map[uint32][]*replica.Request{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
+		former:     map[cluster.NodeID]former{},
 		stopping:   make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := n.open(); err != nil {

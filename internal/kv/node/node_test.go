@@ -70,15 +70,12 @@ func startCluster(t *testing.T, nodes, partitions, rf int) []*seat {
 		seats[i] = newSeat(t, fmt.Sprintf("n%d", i+1))
 	}
 	m := testMap(seats, partitions, rf)
-	for _, s := range seats {
-		require.NoError(t, s.node.PublishMap(context.Background(), m))
-	}
+	publish(t, m, seats...)
 	waitReady(t, seats...)
 	return seats
 }
 
 func testMap(seats []*seat, partitions, rf int) *cluster.Map {
-	nodes := len(seats)
 	m := &cluster.Map{
 		ClusterID: cluster.NewClusterID(), Epoch: 1, Revision: 1, Partitions: partitions, VirtualNodes: 128,
 		ReplicationFactor: rf, Settings: cluster.DefaultSettings(),
@@ -86,14 +83,28 @@ func testMap(seats []*seat, partitions, rf int) *cluster.Map {
 	for _, s := range seats {
 		m.Members = append(m.Members, cluster.Member{ID: s.node.ID(), Name: s.name, State: cluster.MemberActive, PeerAddress: s.address()})
 	}
+	m.Initial = spread(seats, partitions, rf)
+	return m
+}
+
+// spread puts the first replicas on all seats in turn.
+func spread(seats []*seat, partitions, rf int) [][]cluster.Replica {
+	var out [][]cluster.Replica
 	for p := range partitions {
 		var initial []cluster.Replica
 		for i := range rf {
-			initial = append(initial, cluster.Replica{ID: uint64(i + 1), Node: seats[(p+i)%nodes].node.ID()})
+			initial = append(initial, cluster.Replica{ID: uint64(i + 1), Node: seats[(p+i)%len(seats)].node.ID()})
 		}
-		m.Initial = append(m.Initial, initial)
+		out = append(out, initial)
 	}
-	return m
+	return out
+}
+
+func publish(t *testing.T, m *cluster.Map, seats ...*seat) {
+	t.Helper()
+	for _, s := range seats {
+		require.NoError(t, s.node.PublishMap(context.Background(), m))
+	}
 }
 
 func waitReady(t *testing.T, seats ...*seat) {
@@ -189,4 +200,21 @@ func TestWithoutAQuorumAWriteIsRefusedAndNotExecutedLater(t *testing.T) {
 	seats[1].start()
 	waitReady(t, seats[0], seats[1])
 	require.Equal(t, "$-1\r\n", seats[1].do("GET", "k"))
+}
+
+func TestANodeThatLeftTheMapServesItsClientsUntilItEnds(t *testing.T) {
+	seats := []*seat{newSeat(t, "n1"), newSeat(t, "n2"), newSeat(t, "n3"), newSeat(t, "n4")}
+	m := testMap(seats, 8, 3)
+	m.Initial = spread(seats[:3], 8, 3)
+	publish(t, m, seats...)
+	waitReady(t, seats...)
+	require.Equal(t, "+OK\r\n", seats[3].do("SET", "k", "v"))
+
+	m = m.Clone()
+	m.Epoch, m.Revision, m.Members = 2, 2, m.Members[:3]
+	publish(t, m, seats[:3]...)
+	for i := range 20 {
+		require.Equal(t, "+OK\r\n", seats[3].do("SET", fmt.Sprintf("key-%d", i), "v"))
+	}
+	require.Equal(t, bulk("v"), seats[3].do("GET", "k"))
 }
