@@ -82,8 +82,12 @@ func (g *group) soundVoters(c *cluster.Config) (n int) {
 // judgeRemoval holds the deletion of a replica against I3.
 func (c *Cluster) judgeRemoval(r *replica) {
 	g := r.g
-	for _, config := range g.history[g.applied:] {
-		if isMember(&config, r) {
+	for i, config := range g.history[g.applied:] {
+		// Two coordinators can disagree for a moment: one adds an empty replica
+		// as a learner while the other deletes it. It holds nothing, counts for
+		// nothing, and is made anew; only the change under way names it.
+		empty := r.state == cluster.ReplicaEmpty && i > 0 && !isVoter(&config, r)
+		if isMember(&config, r) && !empty {
 			c.violate("partition %d: replica %d was deleted and is a member of its group", g.key.partition, r.id)
 		}
 	}
