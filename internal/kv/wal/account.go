@@ -27,7 +27,10 @@ const unknownLoss = 1 << 40
 
 func (a *account) begin(s *segmentScan, oldest bool) {
 	a.scan, a.oldest = s, oldest
-	if oldest && s.header != nil {
+	switch {
+	case s.header == nil: // nobody knows what was in it; the next record may tell
+		a.bad(Damage{Segment: s.number, Bytes: recordsStart, Reason: "no copy of the segment's header can be read"})
+	case oldest:
 		a.serial, a.started = s.header.firstSerial, true
 	}
 }
@@ -46,9 +49,11 @@ func (a *account) misses(rec *Record) bool {
 
 // jump accounts for the records that are missing before rec.
 func (a *account) jump(rec *Record) {
-	if !a.started { // the header of the oldest segment is lost, and what came first
+	if !a.started { // the header of the oldest segment is lost
 		a.open = false
-		a.lostSum += unknownLoss
+		if rec.Offset > recordsStart { // and what came first
+			a.lostSum += unknownLoss
+		}
 		return
 	}
 	a.reach(rec.Serial, rec.Place)

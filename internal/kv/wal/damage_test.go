@@ -51,9 +51,15 @@ func TestDamageAnywhereIsNamedOrHarmless(t *testing.T) {
 		if twice {
 			what = append(what, spoil(t, fs, files, rng))
 		}
+		t.Log(what)
 		l, rec, err := wal.Open(options(fs))
 		if err != nil {
-			require.ErrorIs(t, err, wal.ErrCorrupt, "%s", what)
+			require.ErrorIs(t, err, wal.ErrCorrupt)
+			continue
+		}
+		if rec.New {
+			require.Contains(t, fmt.Sprint(what), "removed", "the only segment")
+			require.NoError(t, l.Close())
 			continue
 		}
 		if len(rec.Refused) > 0 {
@@ -62,16 +68,13 @@ func TestDamageAnywhereIsNamedOrHarmless(t *testing.T) {
 			harmless++
 		}
 		for p, r := range rec.Refused {
-			require.NotEmpty(t, r.Reason, "partition %d after %s", p, what)
-			require.NotZero(t, r.Segment, "partition %d after %s", p, what)
+			require.NotEmpty(t, r.Reason, "partition %d", p)
+			require.NotZero(t, r.Segment, "partition %d", p)
 		}
 		if !twice { // otherwise what was lost and what promised it can both be gone
 			h.prefix(t, l, rec)
 		}
 		require.NoError(t, l.Close())
-		if t.Failed() {
-			t.Fatalf("after %s", what)
-		}
 	}
 	t.Logf("%d files; somebody refused in %d of %d rounds, nobody in %d", len(files), refused, rounds, harmless)
 	require.Positive(t, refused)

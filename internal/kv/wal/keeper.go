@@ -150,6 +150,7 @@ func (k *keeper) run() {
 		case <-ticker.C:
 		case <-retry:
 		case <-k.quitting:
+			k.syncSealed() // so that a log that was closed in order is promised to its end
 			return
 		}
 	}

@@ -95,8 +95,8 @@ func (r *recovering) openFiles(numbers []uint64, open func(string) (vfs.File, er
 		if err != nil {
 			return fmt.Errorf("segment %d (%s) has %w", n, path.Join(r.opts.Dir, segmentName(n)), err)
 		}
-		if !original {
-			r.damage = append(r.damage, Damage{Segment: n, Bytes: headerBytes, Reason: "the segment's header cannot be read"})
+		if h != nil && !original {
+			r.damage = append(r.damage, Damage{Segment: n, Bytes: headerBytes, Reason: "the segment's header can be read from a copy only"})
 		}
 		if h != nil {
 			if r.opts.NodeID != "" && h.nodeID != r.opts.NodeID {

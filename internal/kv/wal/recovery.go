@@ -27,7 +27,8 @@ type Recovery struct {
 	Clean bool
 	// Unaccounted is how many records were lost (at least) that cannot be said to
 	// be those of a partition in Refused or of one that ended since. If it is not
-	// 0, a replica whose creation was among them is missing without being named.
+	// 0, a replica whose creation was among them is missing without being named,
+	// and a tombstone that was among them is missing as well.
 	// It is told as long as the damaged segment exists.
 	Unaccounted int64
 	// Damage lists all places that could not be read, whether or not something
