@@ -58,7 +58,7 @@ func TestAFailedWriteOrSyncIsFinal(t *testing.T) {
 // with what is on the disk.
 func TestWhatAFailedSyncForgotIsWrittenAgain(t *testing.T) {
 	fs := crashfs.New()
-	s := started(t, fs, nil)
+	s := started(t, fs, func(o *wal.Options) { o.SegmentBytes = 1 << 20 }) // no other is prepared
 	fs.Fail(crashfs.OpSync, "", 1, syscall.EIO)
 	require.False(t, s.do(put(1, 1, 100)))
 	require.ErrorIs(t, s.log.Close(), syscall.EIO)
