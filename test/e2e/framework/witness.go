@@ -28,6 +28,7 @@ import (
 type Witness struct {
 	demo         *Demo
 	voters       int
+	ctx          context.Context
 	stop         context.CancelFunc
 	done         sync.WaitGroup
 	mu           sync.Mutex
@@ -41,7 +42,7 @@ type Witness struct {
 // partition may have in the meantime.
 func (d *Demo) StartWitness(ctx context.Context, voters int) *Witness {
 	ctx, stop := context.WithCancel(ctx)
-	w := &Witness{demo: d, voters: voters, stop: stop, maxViolation: 20}
+	w := &Witness{demo: d, voters: voters, ctx: ctx, stop: stop, maxViolation: 20}
 	sets, err := d.env.Client.Watch(ctx, &appsv1.StatefulSetList{}, client.InNamespace(Namespace),
 		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", d.Name)})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "watch the StatefulSet")
@@ -80,6 +81,7 @@ func (d *Demo) StartWitness(ctx context.Context, voters int) *Witness {
 // pods that had to go.
 func (w *Witness) Stop() []string {
 	ginkgo.GinkgoHelper()
+	w.look(w.ctx) // a change can be over before the first second is
 	w.stop()
 	w.done.Wait()
 	gomega.Expect(w.looks).NotTo(gomega.BeZero(), "the witness saw nothing")
@@ -138,26 +140,31 @@ func (w *Witness) watchVoters(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
+		w.look(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		zones, err := w.demo.zones(ctx)
-		if err != nil {
-			continue
-		}
-		view, err := w.demo.Look(ctx)
-		if err != nil {
-			continue
-		}
-		for p, g := range view.Groups() {
-			w.judgeVoters(view, p, g, zones)
-		}
-		w.mu.Lock()
-		w.looks++
-		w.mu.Unlock()
 	}
+}
+
+// look judges the voters of all partitions as they are now.
+func (w *Witness) look(ctx context.Context) {
+	zones, err := w.demo.zones(ctx)
+	if err != nil {
+		return
+	}
+	view, err := w.demo.Look(ctx)
+	if err != nil {
+		return
+	}
+	for p, g := range view.Groups() {
+		w.judgeVoters(view, p, g, zones)
+	}
+	w.mu.Lock()
+	w.looks++
+	w.mu.Unlock()
 }
 
 func (w *Witness) judgeVoters(view *View, p uint32, g *cluster.ReplicaStatus, zones map[string]string) {
