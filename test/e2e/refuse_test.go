@@ -78,6 +78,17 @@ func refusing() {
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(*sts.Spec.Replicas).To(BeEquivalentTo(3), "replicas of the StatefulSet")
 				})
+				// A pod may already have been told to go: it must be back, too.
+				framework.Within(ctx, framework.PodBack, func(g Gomega) {
+					sts, err := demo.StatefulSet(ctx)
+					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(sts.Status.ObservedGeneration).To(Equal(sts.Generation), "the StatefulSet's controller has seen it")
+					g.Expect(sts.Status.ReadyReplicas).To(BeEquivalentTo(3), "ready pods")
+					view, err := demo.Look(ctx)
+					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(view.Pods).To(HaveLen(3))
+					g.Expect(view.Errors).To(BeEmpty(), "nodes that do not answer")
+				})
 				demo.WaitRebalanced(ctx, framework.PodBack)
 				Expect(demo.MustLook(ctx).Placement()).To(Equal(before), "placement")
 				Expect(nodeIDs(ctx, demo)).To(Equal(members), "the same nodes on the same volumes")
