@@ -87,6 +87,9 @@ func refusing() {
 					view, err := demo.Look(ctx)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(view.Pods).To(HaveLen(3))
+					for _, p := range view.Pods {
+						g.Expect(p.DeletionTimestamp).To(BeNil(), p.Name+" is on its way out")
+					}
 					g.Expect(view.Errors).To(BeEmpty(), "nodes that do not answer")
 				})
 				demo.WaitRebalanced(ctx, framework.PodBack)
