@@ -119,6 +119,9 @@ func (d *Demo) WaitRebalanced(ctx context.Context, b Budget) {
 		pods, err := d.Pods(ctx)
 		g.Expect(err).NotTo(gomega.HaveOccurred())
 		g.Expect(pods).To(gomega.HaveLen(int(c.Spec.Nodes)), "pods")
+		for _, p := range pods {
+			g.Expect(p.DeletionTimestamp).To(gomega.BeNil(), "%s is on its way out", p.Name)
+		}
 	})
 }
 
