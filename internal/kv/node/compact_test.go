@@ -1,0 +1,93 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestACompactedLogIsReadBackAndCatchesAFollowerUp writes enough for several
+// snapshots, while one node is away for most of it.
+func TestACompactedLogIsReadBackAndCatchesAFollowerUp(t *testing.T) {
+	seats := []*seat{newSeat(t, "n1"), newSeat(t, "n2"), newSeat(t, "n3")}
+	m := testMap(seats, 2, 3)
+	m.Settings.CompactionOperations = 40
+	publish(t, m, seats...)
+	waitReady(t, seats...)
+	write := func(from, to int) {
+		for i := from; i < to; i++ {
+			require.Equal(t, "+OK\r\n", seats[0].do("SET", fmt.Sprintf("key-%d", i%200), fmt.Sprintf("value-%d", i)))
+		}
+	}
+	write(0, 100)
+	seats[2].stop()
+	write(100, 600)
+	for _, s := range seats[:2] {
+		require.Eventually(t, func() bool {
+			files, err := os.ReadDir(filepath.Join(s.dir, snapshotDir))
+			return err == nil && len(files) == 2 && strings.HasSuffix(files[0].Name(), ".snap")
+		}, 10*time.Second, 20*time.Millisecond, "a snapshot file for each partition, and no other")
+		for _, r := range s.node.allReplicas() {
+			require.Greater(t, r.Status().AppliedIndex, uint64(200))
+		}
+	}
+	seats[2].start()
+	waitReady(t, seats...)
+	require.Eventually(t, func() bool {
+		for p := range uint32(2) {
+			a, b := seats[0].node.replica(p).Status(), seats[2].node.replica(p).Status()
+			if a.AppliedIndex != b.AppliedIndex {
+				return false
+			}
+			if x, y := hash(seats[0], p), hash(seats[2], p); x != y {
+				t.Fatalf("partition %d differs at index %d", p, a.AppliedIndex)
+			}
+		}
+		return true
+	}, 10*time.Second, 20*time.Millisecond, "the one that was away has caught up")
+
+	for _, s := range seats {
+		s.stop()
+	}
+	for _, s := range seats {
+		s.start()
+	}
+	waitReady(t, seats...)
+	for i := 400; i < 600; i++ {
+		require.Equal(t, bulk(fmt.Sprintf("value-%d", i)), seats[i%3].do("GET", fmt.Sprintf("key-%d", i%200)))
+	}
+}
+
+func hash(s *seat, p uint32) uint64 {
+	st := s.node.replica(p).Store()
+	st.RLock()
+	defer st.RUnlock()
+	return st.Hash()
+}
+
+func TestWritesThatNeedMemoryAreRefusedWhenItIsUsedUp(t *testing.T) {
+	seats := startCluster(t, 1, 1, 1)
+	n := seats[0].node
+	n.memory.limit = 4 << 20
+	value := strings.Repeat("x", 16<<10)
+	written := 0
+	require.Eventually(t, func() bool {
+		reply := seats[0].do("SET", fmt.Sprintf("key-%d", written), value)
+		if strings.HasPrefix(reply, "-OOM ") {
+			return true
+		}
+		require.Equal(t, "+OK\r\n", reply)
+		written++
+		return false
+	}, 20*time.Second, time.Millisecond)
+	require.Greater(t, written, 50)
+	require.Equal(t, bulk(value), seats[0].do("GET", "key-0"), "reads go on")
+	require.Equal(t, ":1\r\n", seats[0].do("DEL", "key-0"), "deletes go on")
+	require.Equal(t, "+OK\r\n", seats[0].do("FLUSHALL"))
+	require.Eventually(t, func() bool { return seats[0].do("SET", "k", "v") == "+OK\r\n" }, 10*time.Second, 20*time.Millisecond, "it heals by itself")
+}
