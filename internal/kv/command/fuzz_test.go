@@ -103,7 +103,7 @@ func TestTheTableIsSound(t *testing.T) {
 		require.NotZero(t, s.Arity, s.FullName)
 		require.LessOrEqual(t, len(s.Name), longestName, s.FullName)
 		require.Equal(t, s.Scope == Connection, s.Run == nil, "%s: connection commands are the server's", s.FullName)
-		require.Equal(t, s.Scope == Key || s.Scope == Keys, s.FirstKey > 0, "%s: keys", s.FullName)
+		require.Equal(t, s.Scope == Key || s.Scope == Keys, s.HasKeys(), "%s: keys", s.FullName)
 		if s.Scope != Connection {
 			require.True(t, s.IsWrite() != (s.Flags&ReadOnly != 0), "%s writes or reads", s.FullName)
 		}

@@ -81,6 +81,7 @@ func buildIndexes() (map[string]*Spec, []*Spec, []*Spec) {
 	var ids, shown []*Spec
 	number := func(s *Spec) {
 		s.ID = len(ids)
+		s.deriveKeyRange()
 		ids = append(ids, s)
 	}
 	for _, group := range [][]*Spec{stringCommands, keyCommands, connectionCommands, serverCommands, internalCommands} {

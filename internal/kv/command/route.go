@@ -70,7 +70,7 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 
 // commonSlot returns the slot of all keys; a call without keys belongs to slot 0.
 func (r *Router) commonSlot(c *Call) (slot uint16, ok bool) {
-	first, last, step := c.Spec.KeyRange(len(c.Args))
+	first, last, step := c.Spec.KeyRange(c.Args)
 	for i := first; i <= last; i += step {
 		s := r.Slot(c.Args[i])
 		if i > first && s != slot {
@@ -82,7 +82,7 @@ func (r *Router) commonSlot(c *Call) (slot uint16, ok bool) {
 }
 
 func (r *Router) commonPartition(c *Call) (p uint32, ok bool) {
-	first, last, step := c.Spec.KeyRange(len(c.Args))
+	first, last, step := c.Spec.KeyRange(c.Args)
 	for i := first; i <= last; i += step {
 		q := r.Partition(r.Slot(c.Args[i]))
 		if i > first && q != p {
@@ -95,7 +95,7 @@ func (r *Router) commonPartition(c *Call) (p uint32, ok bool) {
 
 // splitKeys makes one call per partition, in the order in which they are named.
 func (r *Router) splitKeys(dst []Part, c *Call) []Part {
-	first, last, step := c.Spec.KeyRange(len(c.Args))
+	first, last, step := c.Spec.KeyRange(c.Args)
 	place := map[uint32]int{}
 	for n, i := 0, first; i <= last; n, i = n+1, i+step {
 		p := r.Partition(r.Slot(c.Args[i]))

@@ -16,8 +16,13 @@ type Spec struct {
 	Arity int
 	Flags Flags
 	Scope Scope
-	// FirstKey, LastKey and KeyStep say which arguments are keys. FirstKey 0:
-	// none. A negative LastKey counts from the end, -1 being the last argument.
+	// Category is what the command's group does not say; 0: nothing.
+	Category Category
+	// KeySpecs say which arguments are keys.
+	KeySpecs []KeySpec
+	// FirstKey, LastKey and KeyStep follow from KeySpecs: the keys as one range.
+	// FirstKey 0: there is none. A negative LastKey counts from the end, -1 being
+	// the last argument.
 	FirstKey, LastKey, KeyStep int
 	// Merge says how replies of several partitions become one.
 	Merge Merge
@@ -46,6 +51,8 @@ const (
 	Stale
 	Fast
 	NoAuth
+	// MovableKeys follows from KeySpecs: FirstKey does not tell all.
+	MovableKeys
 	AllowBusy
 	// Internal commands are made by nodes and refused from clients.
 	Internal
@@ -57,7 +64,7 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"},
 	{NoScript, "noscript"}, {Loading, "loading"}, {Stale, "stale"}, {Fast, "fast"},
-	{NoAuth, "no_auth"}, {AllowBusy, "allow_busy"},
+	{NoAuth, "no_auth"}, {MovableKeys, "movablekeys"}, {AllowBusy, "allow_busy"},
 }
 
 // Names returns the flags as COMMAND INFO names them.
@@ -106,19 +113,6 @@ func (s *Spec) IsWrite() bool { return s.Flags&Write != 0 }
 // ArityOK tells whether n arguments, the name included, are acceptable.
 func (s *Spec) ArityOK(n int) bool {
 	return n == s.Arity || s.Arity < 0 && n >= -s.Arity
-}
-
-// KeyRange returns the argument positions of the keys: first, first+step, ... up
-// to and including last. first is 0 if there are none.
-func (s *Spec) KeyRange(argc int) (first, last, step int) {
-	if s.FirstKey == 0 || s.FirstKey >= argc {
-		return 0, -1, 1
-	}
-	last = s.LastKey
-	if last < 0 {
-		last += argc
-	}
-	return s.FirstKey, min(last, argc-1), max(s.KeyStep, 1)
 }
 
 // Subcommand returns the subcommand of that name in any case, or nil.

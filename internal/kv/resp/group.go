@@ -133,10 +133,10 @@ func (c *conn) conflicts(spec *command.Spec, args [][]byte) bool {
 	if len(g.remote) == 0 {
 		return false
 	}
-	if g.barrier || spec.FirstKey == 0 {
+	if g.barrier || !spec.HasKeys() {
 		return true
 	}
-	first, last, step := spec.KeyRange(len(args))
+	first, last, step := spec.KeyRange(args)
 	for i := first; i <= last; i += step {
 		h := maphash.Bytes(c.server.hashSeed, args[i])
 		if g.writes.has(h) && !spec.IsWrite() || g.reads.has(h) && spec.IsWrite() {
@@ -148,12 +148,12 @@ func (c *conn) conflicts(spec *command.Spec, args [][]byte) bool {
 
 func (c *conn) note(spec *command.Spec, args [][]byte) {
 	g := &c.group
-	g.barrier = spec.FirstKey == 0
+	g.barrier = !spec.HasKeys()
 	set := &g.reads
 	if spec.IsWrite() {
 		set = &g.writes
 	}
-	first, last, step := spec.KeyRange(len(args))
+	first, last, step := spec.KeyRange(args)
 	for i := first; i <= last; i += step {
 		set.add(maphash.Bytes(c.server.hashSeed, args[i]))
 	}

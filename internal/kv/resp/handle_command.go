@@ -236,7 +236,7 @@ func commandGetKeys(_ *conn, args [][]byte, r *command.Reply) {
 		r.Error("ERR Invalid number of arguments specified for command")
 	default:
 		var keys [][]byte
-		first, last, step := spec.KeyRange(len(full))
+		first, last, step := spec.KeyRange(full)
 		for i := first; i <= last; i += step {
 			keys = append(keys, full[i])
 		}
