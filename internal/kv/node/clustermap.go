@@ -26,7 +26,7 @@ type view struct {
 }
 
 // newView makes the view of a map; routing is kept from the last one, if any.
-func newView(m *cluster.Map, last *view) *view {
+func (n *Node) newView(m *cluster.Map, last *view) *view {
 	v := &view{m: m, router: command.Router{
 		Partitions: uint32(m.Partitions),
 		Slot:       ring.Slot,
@@ -35,7 +35,7 @@ func newView(m *cluster.Map, last *view) *view {
 	if last != nil {
 		v.routing = last.routing
 	} else {
-		v.routing = newRouting(m.Partitions)
+		v.routing = newRouting(m.Partitions, n.clock.Monotonic)
 	}
 	return v
 }
@@ -112,7 +112,7 @@ func (n *Node) join(m *cluster.Map) error {
 	if err := n.writeMembership(membership{ClusterID: m.ClusterID, Joined: true}); err != nil {
 		return err
 	}
-	n.view.Store(newView(m, nil))
+	n.view.Store(n.newView(m, nil))
 	for _, w := range writes {
 		if err := n.openReplica(w.Partition, w.Replica, &wal.Replica{
 			Replica: w.Replica, Create: w.Create, HardState: *w.HardState, Snapshot: w.Snapshot,
@@ -164,7 +164,7 @@ var errStopping = errors.New("the node is stopping")
 // useMap makes m the current map: peers, settings and routing follow it.
 func (n *Node) useMap(m *cluster.Map) {
 	last := n.view.Load()
-	n.view.Store(newView(m, last))
+	n.view.Store(n.newView(m, last))
 	if last != nil {
 		n.keepFormer(last.m, m)
 	}

@@ -102,6 +102,11 @@ func (n *Node) Healthy() bool {
 	return n.clock.Monotonic()-n.beats.Load() < stalled.Nanoseconds()
 }
 
+// electionGrace is how long partitions may lack a leader before a node that served
+// them counts as not ready: an election or a hand-over takes less, and calls wait
+// for it. To take all nodes out of a Service for that long would be the failure.
+const electionGrace = 3 * time.Second
+
 // Ready tells whether the node can serve every key, and if not, why.
 func (n *Node) Ready() (bool, string) {
 	v := n.view.Load()
@@ -110,8 +115,9 @@ func (n *Node) Ready() (bool, string) {
 		return false, "waiting to be taken into a cluster"
 	case n.draining.Load():
 		return false, "stopping: leaderships are handed over"
-	case v.routing.missing() > 0:
-		return false, fmt.Sprintf("%d partitions have no known leader", v.routing.missing())
+	}
+	if missing, since := v.routing.leaderless(); missing > 0 && since > electionGrace {
+		return false, fmt.Sprintf("%d partitions have no known leader", missing)
 	}
 	return true, ""
 }

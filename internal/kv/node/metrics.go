@@ -109,6 +109,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	if v := c.n.view.Load(); v != nil {
 		gauge(descEpoch, float64(v.m.Epoch))
 		gauge(descRevision, float64(v.m.Revision))
-		gauge(descLeaderless, float64(v.routing.missing()))
+		leaderless, _ := v.routing.leaderless()
+		gauge(descLeaderless, float64(leaderless))
 	}
 }

@@ -193,7 +193,7 @@ func (n *Node) open() error {
 // revive opens the replicas that the log knows.
 func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 	if m != nil && n.membership.Joined {
-		n.view.Store(newView(m, nil))
+		n.view.Store(n.newView(m, nil))
 	}
 	for p, id := range found.Tombstones {
 		n.tombstones[p] = id

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 )
@@ -10,18 +12,27 @@ import (
 // routing knows the leader of every partition: from the node's own replicas, and
 // from what leaders tell everybody. It works without the coordinator.
 type routing struct {
-	entries []atomic.Pointer[cluster.Leadership] // by partition; nil while unknown
-	known   atomic.Int64                         // partitions with a leader
+	monotonic func() int64
+	entries   []atomic.Pointer[cluster.Leadership] // by partition; nil while unknown
 
 	mu      sync.Mutex
-	waiting map[uint32]map[uint64]func() // run when the partition's entry changes
-	nextID  uint64
+	known   int                          // partitions with a leader; guarded by mu
+	broken  int64                        // since when not all have one, see leaderless; guarded by mu
+	waiting map[uint32]map[uint64]func() // run when the partition's entry changes; guarded by mu
+	nextID  uint64                       // guarded by mu
 }
 
-func newRouting(partitions int) *routing {
+// neverWhole is the time since when partitions lack a leader on a node that has not
+// known all leaders yet.
+const neverWhole = math.MinInt64
+
+// newRouting takes a clock in nanoseconds.
+func newRouting(partitions int, monotonic func() int64) *routing {
 	return &routing{
-		entries: make([]atomic.Pointer[cluster.Leadership], partitions),
-		waiting: map[uint32]map[uint64]func(){},
+		monotonic: monotonic,
+		entries:   make([]atomic.Pointer[cluster.Leadership], partitions),
+		broken:    neverWhole,
+		waiting:   map[uint32]map[uint64]func(){},
 	}
 }
 
@@ -42,6 +53,7 @@ func (t *routing) learn(news cluster.Leadership, local bool) bool {
 		return false
 	}
 	entry := &t.entries[news.Partition]
+	var had bool
 	for {
 		old := entry.Load()
 		if old != nil && !newer(&news, old, local) {
@@ -50,16 +62,13 @@ func (t *routing) learn(news cluster.Leadership, local bool) bool {
 		if !entry.CompareAndSwap(old, &news) {
 			continue
 		}
-		had := old != nil && old.Leader.Node != ""
-		has := news.Leader.Node != ""
-		if has && !had {
-			t.known.Add(1)
-		} else if had && !has {
-			t.known.Add(-1)
-		}
+		had = old != nil && old.Leader.Node != ""
 		break
 	}
 	t.mu.Lock()
+	if has := news.Leader.Node != ""; has != had {
+		t.count(has)
+	}
 	fns := t.waiting[news.Partition]
 	delete(t.waiting, news.Partition)
 	t.mu.Unlock()
@@ -67,6 +76,19 @@ func (t *routing) learn(news cluster.Leadership, local bool) bool {
 		fn()
 	}
 	return true
+}
+
+// count notes that a partition has a leader now, or has none any more. The caller
+// holds mu.
+func (t *routing) count(has bool) {
+	if has {
+		t.known++
+		return
+	}
+	if t.known == len(t.entries) {
+		t.broken = t.monotonic()
+	}
+	t.known--
 }
 
 func newer(a, b *cluster.Leadership, local bool) bool {
@@ -99,5 +121,17 @@ func (t *routing) onChange(partition uint32, fn func()) (cancel func()) {
 	}
 }
 
-// missing returns how many partitions have no known leader.
-func (t *routing) missing() int { return len(t.entries) - int(t.known.Load()) }
+// leaderless returns how many partitions have no known leader, and for how long not
+// all have had one: for ever on a node that never knew all.
+func (t *routing) leaderless() (partitions int, since time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch missing := len(t.entries) - t.known; {
+	case missing == 0:
+		return 0, 0
+	case t.broken == neverWhole:
+		return missing, math.MaxInt64
+	default:
+		return missing, time.Duration(t.monotonic() - t.broken)
+	}
+}

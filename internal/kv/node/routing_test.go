@@ -1,7 +1,9 @@
 package node
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +12,13 @@ import (
 
 func led(term, confIndex uint64, node cluster.NodeID) cluster.Leadership {
 	return cluster.Leadership{Partition: 0, Term: term, ConfIndex: confIndex, Leader: cluster.Replica{ID: 1, Node: node}}
+}
+
+func stopped() int64 { return 0 }
+
+func missing(r *routing) int {
+	n, _ := r.leaderless()
+	return n
 }
 
 func TestRoutingTakesOverOnlyWhatIsNewer(t *testing.T) {
@@ -28,8 +37,8 @@ func TestRoutingTakesOverOnlyWhatIsNewer(t *testing.T) {
 		"a local replica that is behind the news": {have: led(3, 1, "a"), news: led(2, 1, ""), local: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRouting(1)
-			require.Equal(t, 1, r.missing())
+			r := newRouting(1, stopped)
+			require.Equal(t, 1, missing(r))
 			require.True(t, r.learn(c.have, false))
 			require.Equal(t, c.taken, r.learn(c.news, c.local))
 			want := c.have.Leader.Node
@@ -37,13 +46,13 @@ func TestRoutingTakesOverOnlyWhatIsNewer(t *testing.T) {
 				want = c.news.Leader.Node
 			}
 			require.Equal(t, want, r.leader(0))
-			require.Equal(t, want == "", r.missing() == 1)
+			require.Equal(t, want == "", missing(r) == 1)
 		})
 	}
 }
 
 func TestWhoWaitsForALeaderIsWokenOnceByNews(t *testing.T) {
-	r := newRouting(2)
+	r := newRouting(2, stopped)
 	woken := 0
 	r.onChange(0, func() { woken++ })
 	require.True(t, r.learn(led(1, 1, "a"), false))
@@ -52,5 +61,30 @@ func TestWhoWaitsForALeaderIsWokenOnceByNews(t *testing.T) {
 }
 
 func TestNewsOfAPartitionThatDoesNotExistAreIgnored(t *testing.T) {
-	require.False(t, newRouting(1).learn(cluster.Leadership{Partition: 7, Term: 1}, false))
+	require.False(t, newRouting(1, stopped).learn(cluster.Leadership{Partition: 7, Term: 1}, false))
+}
+
+func TestTheTimeWithoutALeaderBeginsWhenTheFirstIsLostAndEndsWithTheLast(t *testing.T) {
+	now := time.Duration(0)
+	r := newRouting(2, func() int64 { return int64(now) })
+	partition := func(p uint32, term uint64, node cluster.NodeID) cluster.Leadership {
+		return cluster.Leadership{Partition: p, Term: term, Leader: cluster.Replica{ID: 1, Node: node}}
+	}
+	step := func(news cluster.Leadership, wantMissing int, wantSince time.Duration) {
+		t.Helper()
+		require.True(t, r.learn(news, true))
+		n, since := r.leaderless()
+		require.Equal(t, wantMissing, n)
+		require.Equal(t, wantSince, since)
+		now += time.Second
+	}
+	step(partition(0, 1, "a"), 1, math.MaxInt64) // never all
+	step(partition(0, 1, ""), 2, math.MaxInt64)
+	step(partition(0, 2, "a"), 1, math.MaxInt64)
+	step(partition(1, 1, "a"), 0, 0)
+	step(partition(0, 2, ""), 1, 0)
+	step(partition(1, 1, ""), 2, time.Second)
+	step(partition(0, 3, "b"), 1, 2*time.Second)
+	step(partition(1, 2, "b"), 0, 0)
+	step(partition(1, 2, ""), 1, 0)
 }
