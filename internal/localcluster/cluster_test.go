@@ -113,7 +113,7 @@ func run(t *testing.T, o Options) *running {
 		require.NoError(t, c.Close())
 	})
 	t.Cleanup(r.stop)
-	r.waitFor(t, (*Status).Ready)
+	r.waitFor(t, func(s *Status) bool { return s.Available })
 	return r
 }
 
@@ -193,8 +193,11 @@ func TestWishesFromAnotherProcessAreGrantedAndKept(t *testing.T) {
 
 	require.NoError(t, client.SetReplicationFactor(ctx, 2))
 	require.NoError(t, client.RemoveNode(ctx, "n1"))
+	wished := time.Now()
 	require.NoError(t, client.Rebalance(ctx))
-	r.waitFor(t, func(s *Status) bool { return s.ReplicationFactor == 2 && s.Node("n1").Leaving && s.Ready() })
+	r.waitFor(t, func(s *Status) bool {
+		return s.ReplicationFactor == 2 && s.Node("n1").Leaving && s.ObservedAt.After(wished)
+	})
 	wanted, leaving := r.brain.seats()
 	require.Equal(t, []string{"n2", "n3", "n4"}, wanted)
 	require.Equal(t, []string{"n1"}, leaving)
@@ -222,12 +225,15 @@ func TestNodeGoesOnlyWhenTheCoordinatorHasProvedThatItMay(t *testing.T) {
 	r := run(t, Options{Dir: dir, Nodes: 4, ReplicationFactor: 3})
 	pid := r.Status(t.Context()).Node("n2").PID
 	require.NoError(t, r.RemoveNode("n2"))
-	r.waitFor(t, func(s *Status) bool { return s.Ready() }) // a pass without a proof
+	wished := time.Now()
+	r.Rebalance()
+	s := r.waitFor(t, func(s *Status) bool { return s.ObservedAt.After(wished) }) // a pass without a proof
+	require.False(t, s.Ready(), "a node that is to leave is still there")
 	require.True(t, alive(pid))
 	require.DirExists(t, filepath.Join(dir, "n2"))
 
 	r.brain.set(removeLeaving)
-	s := r.waitFor(t, func(s *Status) bool { return s.Node("n2") == nil && s.Ready() })
+	s = r.waitFor(t, func(s *Status) bool { return s.Node("n2") == nil && s.Ready() })
 	require.Len(t, s.Nodes, 3)
 	require.False(t, alive(pid))
 	require.NoDirExists(t, filepath.Join(dir, "n2"))
@@ -266,7 +272,7 @@ func TestSettledIsAboutTheNewestWish(t *testing.T) {
 	s := r.Status(t.Context())
 	r.brain.mu.Unlock()
 	require.False(t, s.Settled)
-	r.waitFor(t, (*Status).Ready)
+	r.waitFor(t, func(s *Status) bool { return s.Available })
 }
 
 func TestStatusSaysWhatIsInTheWay(t *testing.T) {

@@ -106,7 +106,8 @@ func (c *Cluster) Status(ctx context.Context) Status {
 	s := Status{ReplicationFactor: w.ReplicationFactor, Partitions: w.Partitions, Nodes: nodes}
 	s.describe(last.result)
 	// A pass about an earlier wish says nothing about this one.
-	s.Settled = last.result != nil && last.result.Converged && last.changes == changes
+	// Nor is all as wanted while a node that is to leave still has its seat.
+	s.Settled = last.result != nil && last.result.Converged && last.changes == changes && w.staying() == len(w.Seats)
 	s.Available = s.Available && !slices.ContainsFunc(answers, func(a answer) bool { return !a.ready })
 	if last.err != nil {
 		s.Blocked = append(s.Blocked, last.err.Error())
