@@ -147,6 +147,13 @@ func (c *cluster) await(what string, condition func(localcluster.Status) bool) l
 	return s
 }
 
+// settled returns a status of when all was as wanted. After a change leaders are
+// evened out, and a partition whose leadership is just being handed over has none.
+func (c *cluster) settled() localcluster.Status {
+	c.t.Helper()
+	return c.await("all is as wanted", localcluster.Status.Ready)
+}
+
 func (c *cluster) addresses() (addresses []string) {
 	for _, n := range c.nodes {
 		addresses = append(addresses, n.RESP)
