@@ -37,6 +37,7 @@ var (
 	OperatorGone      = Budget{What: "all managers are gone", Limit: 60 * time.Second}
 	LoadReady         = Budget{What: "the load has written every key", Limit: 90 * time.Second}
 	Rebalanced        = Budget{What: "the KVCluster is Rebalanced as its spec says", Limit: 4 * time.Minute}
+	Witnessed         = Budget{What: "the witness has judged every removal", Limit: 30 * time.Second, Poll: 100 * time.Millisecond}
 	AllAnswer         = Budget{What: "every node answers", Limit: 5 * time.Second, Poll: 200 * time.Millisecond}
 	MovesBegin        = Budget{What: "the first move has begun", Limit: 60 * time.Second, Poll: 100 * time.Millisecond}
 	PodBack           = Budget{What: "every pod is ready again", Limit: 2 * time.Minute}

@@ -33,6 +33,7 @@ type Witness struct {
 	done         sync.WaitGroup
 	mu           sync.Mutex
 	looks        int
+	replicas     int32    // of the StatefulSet, as far as the watch has been judged
 	lowered      []string // which pods had to go, with what was found
 	violations   []error
 	maxViolation int
@@ -48,9 +49,9 @@ func (d *Demo) StartWitness(ctx context.Context, voters int) *Witness {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "watch the StatefulSet")
 	before, err := d.StatefulSet(ctx)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	w.replicas = *before.Spec.Replicas
 	w.done.Go(func() {
 		defer sets.Stop()
-		replicas := *before.Spec.Replicas
 		for {
 			select {
 			case <-ctx.Done():
@@ -66,10 +67,12 @@ func (d *Demo) StartWitness(ctx context.Context, voters int) *Witness {
 				if !ok {
 					continue
 				}
-				for n := replicas - 1; n >= *set.Spec.Replicas; n-- {
+				for n := w.judged() - 1; n >= *set.Spec.Replicas; n-- {
 					w.judgeRemoval(ctx, d.PodName(int(n)))
 				}
-				replicas = *set.Spec.Replicas
+				w.mu.Lock()
+				w.replicas = *set.Spec.Replicas
+				w.mu.Unlock()
 			}
 		}
 	})
@@ -77,10 +80,21 @@ func (d *Demo) StartWitness(ctx context.Context, voters int) *Witness {
 	return w
 }
 
-// Stop ends the watch, and fails the spec if a promise was broken. It returns the
-// pods that had to go.
+func (w *Witness) judged() int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.replicas
+}
+
+// Stop ends the watch when it has judged the StatefulSet as it is now, and fails the
+// spec if a promise was broken. It returns the pods that had to go.
 func (w *Witness) Stop() []string {
 	ginkgo.GinkgoHelper()
+	Within(w.ctx, Witnessed, func(g gomega.Gomega) {
+		set, err := w.demo.StatefulSet(w.ctx)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		g.Expect(w.judged()).To(gomega.Equal(*set.Spec.Replicas), "replicas of the StatefulSet that the witness has judged")
+	})
 	w.look(w.ctx) // a change can be over before the first second is
 	w.stop()
 	w.done.Wait()
