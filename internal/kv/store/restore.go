@@ -40,7 +40,7 @@ func (s *Store) Restore(r io.Reader) error {
 	for n := range s.arena.chunks {
 		s.arena.chunks[n].epoch = epoch
 	}
-	s.seed, s.revision = fresh.seed, fresh.revision
+	s.seed, s.revision, s.gone = fresh.seed, fresh.revision, fresh.gone
 	return nil
 }
 
@@ -53,12 +53,15 @@ func load(src io.Reader) (*Store, error) {
 	if string(head[:8]) != snapshotMagic {
 		return nil, fmt.Errorf("it does not begin with %s: %w", snapshotMagic, ErrCorrupt)
 	}
-	if f := binary.LittleEndian.Uint32(head[8:]); f != snapshotFormat {
-		return nil, fmt.Errorf("it has format %d, this version reads %d", f, snapshotFormat)
+	if f := binary.LittleEndian.Uint32(head[8:]); f < 1 || f > snapshotFormat {
+		return nil, fmt.Errorf("it has format %d, this version reads up to %d", f, snapshotFormat)
 	}
 	fresh := New(binary.LittleEndian.Uint64(head[16:]))
 	fresh.revision = binary.LittleEndian.Uint64(head[24:])
 	count := binary.LittleEndian.Uint64(head[32:])
+	if err := fresh.loadGone(in, binary.LittleEndian.Uint32(head[12:])); err != nil {
+		return nil, err
+	}
 	for n := uint64(0); n < count; n++ {
 		if err := fresh.loadRecord(in); err != nil {
 			return nil, fmt.Errorf("key %d of %d, at byte %d: %w", n+1, count, in.n, err)
@@ -76,6 +79,27 @@ func load(src io.Reader) (*Store, error) {
 		return nil, fmt.Errorf("bytes follow its end at %d: %w", in.n, ErrCorrupt)
 	}
 	return fresh, nil
+}
+
+func (s *Store) loadGone(in *summingReader, buckets uint32) error {
+	if buckets == 0 {
+		return nil
+	}
+	if buckets != goneBuckets {
+		return fmt.Errorf("%d buckets of deleted keys, this version has %d: %w", buckets, goneBuckets, ErrCorrupt)
+	}
+	b, err := in.next(8 * goneBuckets)
+	if err != nil {
+		return err
+	}
+	for i := range s.gone {
+		version := binary.LittleEndian.Uint64(b[8*i:])
+		if version > s.revision {
+			return fmt.Errorf("a deleted key has version %d in revision %d: %w", version, s.revision, ErrCorrupt)
+		}
+		s.gone[i] = version
+	}
+	return nil
 }
 
 func (s *Store) loadRecord(in *summingReader) error {

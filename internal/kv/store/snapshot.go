@@ -11,17 +11,21 @@ import (
 // The snapshot format, little endian:
 //
 //	+----------+--------+--------+------+----------+-------+
-//	| RKVSTATE | format | unused | seed | revision | count |   header, 40 bytes
+//	| RKVSTATE | format |  gone  | seed | revision | count |   header, 40 bytes
 //	+----------+--------+--------+------+----------+-------+
+//	| version |                                              gone times
+//	+---------+
 //	| keyLen | valueLen | version | expireAt | key | value |   count times
 //	+--------+----------+---------+----------+-----+-------+
 //	| crc32c |                                               of all before it
 //	+--------+
 //
-// format, unused, keyLen, valueLen and crc32c are 4 bytes, the others 8.
+// format, gone, keyLen, valueLen and crc32c are 4 bytes, the others 8. gone is the
+// number of buckets that deleted keys are remembered in, or 0 if there was none
+// yet. Format 1 differs in that it always has 0 there.
 const (
 	snapshotMagic    = "RKVSTATE"
-	snapshotFormat   = 1
+	snapshotFormat   = 2
 	snapshotHeader   = 40
 	snapshotRecord   = 24
 	snapshotBuffered = 64 << 10
@@ -38,6 +42,7 @@ type Snapshot struct {
 	seed     uint64
 	revision uint64
 	count    int
+	gone     gone
 }
 
 // Snapshot freezes the content. It copies neither keys nor entries, only the list
@@ -51,6 +56,7 @@ func (s *Store) Snapshot() *Snapshot {
 		seed:     s.seed,
 		revision: s.revision,
 		count:    s.index.count,
+		gone:     s.gone,
 	}
 	for n := range s.index.segments {
 		if g := &s.index.segments[n]; g.count > 0 {
@@ -95,13 +101,20 @@ func (p *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	sum := &summingWriter{w: w}
 	b := bufio.NewWriterSize(sum, snapshotBuffered)
 
-	head := make([]byte, 0, snapshotHeader)
+	buckets := p.gone[:]
+	if p.gone == (gone{}) {
+		buckets = nil
+	}
+	head := make([]byte, 0, snapshotHeader+8*len(buckets))
 	head = append(head, snapshotMagic...)
 	head = binary.LittleEndian.AppendUint32(head, snapshotFormat)
-	head = binary.LittleEndian.AppendUint32(head, 0)
+	head = binary.LittleEndian.AppendUint32(head, uint32(len(buckets)))
 	head = binary.LittleEndian.AppendUint64(head, p.seed)
 	head = binary.LittleEndian.AppendUint64(head, p.revision)
 	head = binary.LittleEndian.AppendUint64(head, uint64(p.count))
+	for _, version := range buckets {
+		head = binary.LittleEndian.AppendUint64(head, version)
+	}
 	b.Write(head) // errors stick to b and come out of Flush
 
 	for _, slots := range p.segments {

@@ -30,6 +30,7 @@ type Store struct {
 	arena    arena
 	compact  compaction
 	expiry   expiry
+	gone     gone
 	seed     uint64
 	revision uint64
 	// pinned is the bytes of chunks that were freed while a snapshot could
@@ -65,10 +66,12 @@ func (s *Store) Set(key, value []byte, expireAt int64) {
 // Delete removes a key and tells whether it was there. It needs the lock for
 // writing.
 func (s *Store) Delete(key []byte) bool {
-	n, i, r := s.find(key, hash64(key, s.seed))
+	hash := hash64(key, s.seed)
+	n, i, r := s.find(key, hash)
 	if r == nil {
 		return false
 	}
+	s.gone.note(hash, r.item().Version)
 	s.revision++
 	e, size := s.index.segments[n].slots[i], r.size()
 	l := e.location()
@@ -81,6 +84,7 @@ func (s *Store) Delete(key []byte) bool {
 
 // Clear removes all keys. It needs the lock for writing.
 func (s *Store) Clear() {
+	s.noteAllGone()
 	s.revision++
 	if s.index.shared > 0 {
 		s.pinned += s.arena.held
@@ -111,13 +115,16 @@ func (s *Store) MemoryBytes() int64 {
 // every Clear raises by one. It needs the lock for reading.
 func (s *Store) Revision() uint64 { return s.revision }
 
-// Hash returns a number that is equal for two stores with the same revision and
-// the same keys, values, expiry times and versions, however they came about, and
-// almost surely differs otherwise. It looks at everything, and needs the lock for
+// Hash returns a number that is equal for two stores with the same revision, the
+// same keys, values, expiry times and versions, and the same memory of deleted
+// keys, however they came about, and almost surely differs otherwise. It looks at everything, and needs the lock for
 // reading.
 func (s *Store) Hash() uint64 {
 	const keySeed, valueSeed = 0x72696e676b76, 0x6b76
 	sum := mix(s.revision^wy0, wy1)
+	for i, version := range s.gone {
+		sum += mix(version^wy2, uint64(i)^wy0)
+	}
 	for n := range s.index.segments {
 		for _, e := range s.index.segments[n].slots {
 			if e == 0 {

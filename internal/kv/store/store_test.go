@@ -253,7 +253,7 @@ func TestExpiryLooksOnlyWhereSomethingExpired(t *testing.T) {
 	require.EqualValues(t, 1100, s.expiry.soonest, "exact after a round")
 }
 
-func snapshotBytes(t testing.TB, s *Store) []byte {
+func snapshotBytes(t require.TestingT, s *Store) []byte {
 	p := s.Snapshot()
 	defer p.Release()
 	var b bytes.Buffer
@@ -297,7 +297,9 @@ func TestRestoreRefusesEveryDamage(t *testing.T) {
 		"negative expiry":   func(b []byte) { binary.LittleEndian.PutUint64(b[56:], 1<<63) },
 		"too many keys":     func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 1<<62) },
 		"the same key":      func(b []byte) { copy(b[40+50:], b[40:90]) },
-		"an unknown format": func(b []byte) { b[8] = 2 },
+		"an unknown format": func(b []byte) { b[8] = 3 },
+		"odd buckets":       func(b []byte) { b[12] = 1 },
+		"missing buckets":   func(b []byte) { binary.LittleEndian.PutUint32(b[12:], goneBuckets) },
 	} {
 		b := bytes.Clone(good)
 		change(b)
