@@ -13,17 +13,37 @@ var ErrNotApplicable = errors.New("command cannot be applied")
 // Apply runs one command of a batch and adds its reply to r. The caller holds the
 // store's lock for writing. An error means that nothing was done.
 func Apply(c *Context, args [][]byte, r *Reply) error {
-	spec := Lookup(args[0])
-	if spec == nil || spec.Run == nil || !spec.IsWrite() {
-		return fmt.Errorf("%.64q is no write command: %w", args[0], ErrNotApplicable)
+	spec := Executable(args)
+	if spec == nil || !spec.IsWrite() {
+		return fmt.Errorf("%.64q with %d arguments is no write command: %w", args[0], len(args)-1, ErrNotApplicable)
 	}
-	if !spec.ArityOK(len(args)) {
-		return fmt.Errorf("%q with %d arguments: %w", spec.FullName, len(args)-1, ErrNotApplicable)
-	}
-	spec.Run(c, args, r)
+	spec.execute(c, args, r)
 	return nil
+}
+
+// Executable returns what the first argument names, which the log or another node
+// has sent, or nil if this version cannot execute it.
+func Executable(args [][]byte) *Spec {
+	spec := Lookup(args[0])
+	if spec == nil || !spec.ArityOK(len(args)) || spec.Scope == Connection {
+		return nil
+	}
+	if spec.Run == nil {
+		if p, ok := parseProgram(args); !ok || !p.isExecutable(spec.IsWrite()) {
+			return nil
+		}
+	}
+	return spec
+}
+
+func (s *Spec) execute(c *Context, args [][]byte, r *Reply) {
+	if s.Run == nil {
+		runTransaction(c, args, r)
+		return
+	}
+	s.Run(c, args, r)
 }
 
 // Run runs the call's command and puts its reply into the call, which it does not
 // complete. The caller holds the store's lock.
-func (c *Call) Run(ctx *Context) { c.Spec.Run(ctx, c.Args, &c.Out) }
+func (c *Call) Run(ctx *Context) { c.Spec.execute(ctx, c.Args, &c.Out) }

@@ -37,7 +37,10 @@ func AppendBatchHeader(dst []byte, proposer, seq uint64, nowMs int64) []byte {
 // AppendCommand adds a command to a batch. The arguments are copied; the first is
 // the name.
 func AppendCommand(dst []byte, args [][]byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(args)))
+	return appendArgs(binary.AppendUvarint(dst, uint64(len(args))), args)
+}
+
+func appendArgs(dst []byte, args [][]byte) []byte {
 	for _, a := range args {
 		dst = binary.AppendUvarint(dst, uint64(len(a)))
 		dst = append(dst, a...)
@@ -76,22 +79,31 @@ func DecodeBatch(payload []byte) (Batch, error) {
 		Now:      int64(binary.LittleEndian.Uint64(payload[17:])),
 		rest:     payload[batchHeader:],
 	}
-	for rest, n := b.rest, 0; len(rest) > 0; n++ {
+	if _, err := countCommands(b.rest); err != nil {
+		return Batch{}, err
+	}
+	return b, nil
+}
+
+// countCommands checks commands as AppendCommand writes them and returns how many
+// there are. Its error wraps ErrBadBatch.
+func countCommands(rest []byte) (n int, err error) {
+	for ; len(rest) > 0; n++ {
 		argc, size := binary.Uvarint(rest)
 		// An argument takes a byte at least, which bounds the loop below.
 		if size <= 0 || argc == 0 || argc > uint64(len(rest)-size) {
-			return Batch{}, fmt.Errorf("command %d: argument count: %w", n, ErrBadBatch)
+			return n, fmt.Errorf("command %d: argument count: %w", n, ErrBadBatch)
 		}
 		rest = rest[size:]
 		for i := uint64(0); i < argc; i++ {
 			length, size := binary.Uvarint(rest)
 			if size <= 0 || length > uint64(len(rest)-size) {
-				return Batch{}, fmt.Errorf("command %d, argument %d: length: %w", n, i, ErrBadBatch)
+				return n, fmt.Errorf("command %d, argument %d: length: %w", n, i, ErrBadBatch)
 			}
 			rest = rest[size+int(length):]
 		}
 	}
-	return b, nil
+	return n, nil
 }
 
 // Next appends the arguments of the next command to args[:0]. They alias the

@@ -26,8 +26,8 @@ type Spec struct {
 	FirstKey, LastKey, KeyStep int
 	// Merge says how replies of several partitions become one.
 	Merge Merge
-	// Run executes the command on one partition; nil for Connection scope. The
-	// arity has been checked.
+	// Run executes the command on one partition; nil for Connection scope and for
+	// transactions (see Transaction). The arity has been checked.
 	Run func(c *Context, args [][]byte, r *Reply)
 	// Subcommands of a container, by name.
 	Subcommands []*Spec
@@ -54,6 +54,8 @@ const (
 	// MovableKeys follows from KeySpecs: FirstKey does not tell all.
 	MovableKeys
 	AllowBusy
+	NoMulti     // refused inside of a transaction
+	SkipSlowlog // not in the slow log
 	// Internal commands are made by nodes and refused from clients.
 	Internal
 )
@@ -64,7 +66,8 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"},
 	{NoScript, "noscript"}, {Loading, "loading"}, {Stale, "stale"}, {Fast, "fast"},
-	{NoAuth, "no_auth"}, {MovableKeys, "movablekeys"}, {AllowBusy, "allow_busy"},
+	{NoAuth, "no_auth"}, {MovableKeys, "movablekeys"}, {NoMulti, "no_multi"}, {SkipSlowlog, "skip_slowlog"},
+	{AllowBusy, "allow_busy"},
 }
 
 // Names returns the flags as COMMAND INFO names them.

@@ -25,9 +25,18 @@ var connectionCommands = []*Spec{
 			{Name: "kill", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Since: "2.4.0", Summary: "Terminates open connections."},
 			{Name: "no-evict", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Since: "7.0.0", Summary: "Sets the client eviction mode of the connection."},
 			{Name: "no-touch", Arity: 3, Flags: NoScript | Loading | Stale, Since: "7.2.0", Summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys."},
-			{Name: "reply", Arity: 3, Flags: NoScript | Loading | Stale, Since: "3.2.0", Summary: "Instructs the server whether to reply to commands."},
+			{Name: "reply", Arity: 3, Flags: NoScript | Loading | Stale | NoMulti, Since: "3.2.0", Summary: "Instructs the server whether to reply to commands."},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
 		}},
+}
+
+var transactionCommands = []*Spec{
+	{Name: "multi", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Group: "transactions", Since: "1.2.0", Summary: "Starts a transaction."},
+	{Name: "exec", Arity: 1, Flags: NoScript | Loading | Stale | SkipSlowlog, Group: "transactions", Since: "1.2.0", Summary: "Executes all commands in a transaction."},
+	{Name: "discard", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Group: "transactions", Since: "2.0.0", Summary: "Discards a transaction."},
+	{Name: "watch", Arity: -2, Flags: NoScript | Loading | Stale | Fast | AllowBusy, KeySpecs: keysFrom1(1, KeyRO),
+		Group: "transactions", Since: "2.2.0", Summary: "Monitors changes to keys to determine the execution of a transaction."},
+	{Name: "unwatch", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Group: "transactions", Since: "2.2.0", Summary: "Forgets about watched keys of a transaction."},
 }
 
 var serverCommands = []*Spec{

@@ -210,9 +210,9 @@ func (n *Node) Forward(from cluster.NodeID, req *transport.ForwardRequest) {
 	v := n.view.Load()
 	var spec *command.Spec
 	if len(req.Args) > 0 {
-		spec = command.Lookup(req.Args[0])
+		spec = command.Executable(req.Args)
 	}
-	if v == nil || int(req.Partition) >= v.m.Partitions || spec == nil || spec.Run == nil || !spec.ArityOK(len(req.Args)) {
+	if v == nil || int(req.Partition) >= v.m.Partitions || spec == nil {
 		n.answerRemote(origin, nil, replica.NotExecuted)
 		return
 	}

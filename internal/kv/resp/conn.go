@@ -49,6 +49,9 @@ type conn struct {
 	// next one, none to the next one.
 	replyOff, skipNext, skip bool
 
+	multi   *transaction // nil outside of MULTI
+	watched []command.Watched
+
 	refusal command.Reply // of a command that was not found
 	grace   *time.Timer   // nil until it is needed
 
@@ -57,6 +60,7 @@ type conn struct {
 	waiting      atomic.Bool  // for the client
 	writingSince atomic.Int64 // Unix nanoseconds; 0: not writing
 	lastCommand  atomic.Pointer[command.Spec]
+	queued       atomic.Int32 // commands since MULTI, or notQueueing
 	mu           sync.Mutex
 	about        about // guarded by mu
 }
@@ -83,6 +87,7 @@ func newConn(s *Server, socket net.Conn) *conn {
 	c.about.proto = 2
 	c.shard = s.stats.shard(c.id)
 	c.active.Store(c.since.UnixNano())
+	c.queued.Store(notQueueing)
 	return c
 }
 
@@ -114,6 +119,11 @@ func (c *conn) round() error {
 	c.out = c.out[:0]
 	for c.fillGroup() {
 		c.runGroup()
+		if c.group.step.spec != nil {
+			if err := c.endStep(); err != nil {
+				return err
+			}
+		}
 		if err := c.collect(); err != nil {
 			return err
 		}

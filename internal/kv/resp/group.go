@@ -34,6 +34,7 @@ type group struct {
 	reads   keySet
 	writes  keySet
 	barrier bool // it has a command about all keys
+	step    step // if the only remote call is one
 
 	// held is a command that was parsed but belongs to the next group.
 	held     *command.Spec
@@ -54,12 +55,12 @@ func (k *keySet) has(h uint64) bool { return k[h>>6&15]&(1<<(h&63)) != 0 }
 func (c *conn) fillGroup() bool {
 	g := &c.group
 	clear(g.remote)
-	g.size, g.remote, g.reads, g.writes, g.barrier = 0, g.remote[:0], keySet{}, keySet{}, false
+	g.size, g.remote, g.reads, g.writes, g.barrier, g.step = 0, g.remote[:0], keySet{}, keySet{}, false, step{}
 	if g.held != nil {
 		c.admit(g.held, g.heldArgs)
 		g.held, g.heldArgs = nil, nil
 	}
-	for g.size < c.window && !c.closing && g.err == nil {
+	for g.size < c.window && !c.closing && g.err == nil && g.step.spec == nil {
 		from := len(c.slab)
 		slab, ok, err := c.parser.command(c.slab)
 		c.slab = slab
@@ -73,13 +74,18 @@ func (c *conn) fillGroup() bool {
 		args := slab[from:len(slab):len(slab)]
 		c.refusal.Reset()
 		spec := command.Resolve(args, &c.refusal)
-		if spec == nil {
+		switch {
+		case spec == nil:
+			c.refuseTransaction(args)
 			c.answer(nil, args)
 			continue
-		}
-		if spec.Scope != command.Connection && c.conflicts(spec, args) {
+		case c.multi != nil && !immediate[spec.FullName]:
+			c.answer(spec, args)
+			continue
+		case spec.Scope != command.Connection && c.conflicts(spec, args),
+			(spec == execSpec || spec == watchSpec) && len(g.remote) > 0:
 			g.held, g.heldArgs = spec, args
-			break
+			return true
 		}
 		c.admit(spec, args)
 	}
@@ -89,7 +95,9 @@ func (c *conn) fillGroup() bool {
 // admit makes a command part of the group.
 func (c *conn) admit(spec *command.Spec, args [][]byte) {
 	if spec.Scope == command.Connection {
-		c.answer(spec, args)
+		if spec != execSpec && spec != watchSpec || !c.beginStep(spec, args) {
+			c.answer(spec, args)
+		}
 		return
 	}
 	g := &c.group
@@ -106,11 +114,15 @@ func (c *conn) admit(spec *command.Spec, args [][]byte) {
 func (c *conn) answer(spec *command.Spec, args [][]byte) {
 	call := c.call(c.group.size, spec, args)
 	c.group.size++
-	if spec != nil {
-		c.lastCommand.Store(spec)
-		handlers[spec.FullName](c, args, &call.Out)
-	} else {
+	switch {
+	case spec == nil:
 		call.Out.Buf = append(call.Out.Buf, c.refusal.Buf...)
+	case c.multi != nil && !immediate[spec.FullName]:
+		c.queue(spec, args, &call.Out)
+		call.Spec = nil // it is counted when it is executed
+	default:
+		c.lastCommand.Store(spec)
+		c.server.handlers[spec.ID](c, args, &call.Out)
 	}
 	c.endCommand(call)
 	call.Finish()
@@ -168,7 +180,9 @@ func (c *conn) runGroup() {
 	}
 	c.server.options.Backend.Submit(g.remote)
 	last := g.remote[len(g.remote)-1]
-	c.lastCommand.Store(last.Spec)
+	if g.step.spec == nil {
+		c.lastCommand.Store(last.Spec)
+	}
 	if last.IsComplete() || len(g.remote) == 1 && len(c.out) == 0 {
 		return
 	}
@@ -182,6 +196,19 @@ func (c *conn) runGroup() {
 		c.grace.Stop()
 	case <-c.grace.C:
 	}
+}
+
+// endStep waits for the backend's answer to a step and makes the reply from it. An
+// error means that the connection is broken.
+func (c *conn) endStep() (err error) {
+	call := c.group.remote[0]
+	if !call.IsComplete() {
+		err = c.flush() // do not keep the client waiting for what is there
+	}
+	call.Wait()
+	call.Spec = c.group.step.spec
+	c.group.step.done(&call.Out)
+	return err
 }
 
 // collect waits for the group's calls in their order and puts their replies into

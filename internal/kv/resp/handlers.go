@@ -26,6 +26,12 @@ var handlers = map[string]handler{
 	"time":      timeNow,
 	"role":      role,
 
+	"multi":   multi,
+	"exec":    execHere,
+	"discard": discard,
+	"watch":   watchRefused,
+	"unwatch": unwatch,
+
 	"client|id":       func(c *conn, _ [][]byte, r *command.Reply) { r.Int(int64(c.id)) },
 	"client|setname":  clientSetName,
 	"client|getname":  clientGetName,
@@ -83,6 +89,7 @@ func quit(c *conn, _ [][]byte, r *command.Reply) {
 // RESET
 func reset(c *conn, _ [][]byte, r *command.Reply) {
 	c.readAny, c.replyOff, c.skip, c.skipNext = false, false, false, false
+	c.endTransaction()
 	c.setProto(2, r)
 	c.mu.Lock()
 	c.about.name, c.about.noEvict, c.about.noTouch = "", false, false
@@ -97,54 +104,65 @@ func (c *conn) setProto(version uint8, r *command.Reply) {
 	c.mu.Unlock()
 }
 
-// HELLO [protover [AUTH username password] [SETNAME clientname]]
-func hello(c *conn, args [][]byte, r *command.Reply) {
-	version := c.proto
+// helloOptions are the arguments of HELLO.
+type helloOptions struct {
+	version    uint8
+	user, name []byte // nil: not given
+}
+
+// parseHello reads the arguments of HELLO, or returns the error reply.
+func parseHello(args [][]byte, current uint8) (o helloOptions, problem string) {
+	o.version = current
 	if len(args) >= 2 {
 		switch v, err := strconv.ParseInt(string(args[1]), 10, 64); {
 		case err != nil:
-			r.Error("ERR Protocol version is not an integer or out of range")
-			return
+			return o, "ERR Protocol version is not an integer or out of range"
 		case v < 2 || v > 3:
-			r.Error("NOPROTO unsupported protocol version")
-			return
+			return o, "NOPROTO unsupported protocol version"
 		default:
-			version = uint8(v)
+			o.version = uint8(v)
 		}
 	}
-	var user, name []byte
 	for i := 2; i < len(args); i++ {
 		more := len(args) - 1 - i
 		switch {
 		case is(args[i], "AUTH") && more >= 2:
-			user = args[i+1]
+			o.user = args[i+1]
 			i += 2
 		case is(args[i], "SETNAME") && more >= 1:
 			if !validName(args[i+1]) {
-				r.Error(errClientName)
-				return
+				return o, errClientName
 			}
-			name = args[i+1]
+			o.name = args[i+1]
 			i++
 		default:
-			r.Error("ERR Syntax error in HELLO option '" + string(args[i]) + "'")
-			return
+			return o, "ERR Syntax error in HELLO option '" + string(args[i]) + "'"
 		}
 	}
-	if user != nil && !authenticate(user, r) {
+	if o.user != nil && !isUser(o.user) {
+		return o, errWrongPassword
+	}
+	return o, ""
+}
+
+// HELLO [protover [AUTH username password] [SETNAME clientname]]
+func hello(c *conn, args [][]byte, r *command.Reply) {
+	o, problem := parseHello(args, c.proto)
+	if problem != "" {
+		r.Error(problem)
 		return
 	}
-	if name != nil {
-		c.setName(name)
+	if o.name != nil {
+		c.setName(o.name)
 	}
-	c.setProto(version, r)
+	c.setProto(o.version, r)
 	r.Map(7)
 	r.BulkString("server")
 	r.BulkString("redis")
 	r.BulkString("version")
 	r.BulkString(RedisVersion)
 	r.BulkString("proto")
-	r.Int(int64(version))
+	r.Int(int64(o.version))
 	r.BulkString("id")
 	r.Int(int64(c.id))
 	r.BulkString("mode")
@@ -163,18 +181,16 @@ func auth(_ *conn, args [][]byte, r *command.Reply) {
 		syntax(r)
 	case len(args) == 2:
 		r.Error("ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
-	case authenticate(args[1], r):
+	case !isUser(args[1]):
+		r.Error(errWrongPassword)
+	default:
 		r.OK()
 	}
 }
 
-func authenticate(user []byte, r *command.Reply) bool {
-	if string(user) != "default" {
-		r.Error("WRONGPASS invalid username-password pair or user is disabled.")
-		return false
-	}
-	return true
-}
+const errWrongPassword = "WRONGPASS invalid username-password pair or user is disabled."
+
+func isUser(name []byte) bool { return string(name) == "default" }
 
 // SELECT index
 func selectDB(_ *conn, args [][]byte, r *command.Reply) {

@@ -13,12 +13,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // Server serves Redis clients on any number of listeners.
 type Server struct {
 	options  Options
 	stats    stats
+	handlers []handler    // by spec ID; nil for what the backend executes
 	hashSeed maphash.Seed // keys the hash by which connections find conflicts
 	started  time.Time
 	runID    string
@@ -43,12 +46,16 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		options:   o.withDefaults(),
+		handlers:  make([]handler, command.Specs()),
 		hashSeed:  maphash.MakeSeed(),
 		started:   time.Now(),
 		runID:     newRunID(),
 		stop:      make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[uint64]*conn{},
+	}
+	for id := range s.handlers {
+		s.handlers[id] = handlers[command.ByID(id).FullName]
 	}
 	s.stats.init()
 	s.maxConnections.Store(int64(s.options.MaxConnections))
