@@ -2,7 +2,7 @@ package command
 
 import "encoding/binary"
 
-// A transaction is the commands between MULTI and EXEC on their way through the
+// Transaction is the commands between MULTI and EXEC on their way through the
 // cluster as one internal command. So it is one entry of the log, and runs under
 // the store's lock with nothing in between:
 //
@@ -121,8 +121,9 @@ func parseProgram(args [][]byte) (p program, ok bool) {
 // isExecutable tells whether this version can execute all of a transaction.
 func (p program) isExecutable(write bool) bool {
 	var args [][]byte
-	for ok := true; ; {
-		if args, ok = p.commands.Next(args); !ok {
+	for {
+		var more bool
+		if args, more = p.commands.Next(args); !more {
 			return true
 		}
 		if len(args) < 2 || len(args[0]) != 1 {

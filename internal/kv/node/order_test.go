@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
@@ -15,29 +14,7 @@ import (
 // one batch, again and again, while leadership goes round. The last must win.
 func TestPipelinedWritesKeepTheirOrderWhileLeadersChange(t *testing.T) {
 	seats := startCluster(t, 3, 1, 3)
-	stop := make(chan struct{})
-	moved := make(chan int)
-	go func() {
-		n := 0
-		defer func() { moved <- n }()
-		for {
-			for _, s := range seats {
-				select {
-				case <-stop:
-					return
-				case <-time.After(20 * time.Millisecond):
-				}
-				r := s.node.replica(0)
-				shard := s.node.shardOf(0)
-				shard.do(func() {
-					if r.HandOver(func(cluster.NodeID) bool { return false }) {
-						n++
-						shard.touch(r)
-					}
-				})
-			}
-		}
-	}()
+	stop := handOverOften(seats, 1)
 	deadline := time.Now().Add(4 * time.Second)
 	for round := 0; time.Now().Before(deadline); round++ {
 		s := seats[round%3]
@@ -52,6 +29,5 @@ func TestPipelinedWritesKeepTheirOrderWhileLeadersChange(t *testing.T) {
 		}
 		require.Equal(t, bulk(fmt.Sprintf("%d-7", round)), s.do("GET", "k"))
 	}
-	close(stop)
-	require.Positive(t, <-moved, "no leadership was handed over: nothing was shown")
+	require.Positive(t, stop(), "no leadership was handed over: nothing was shown")
 }

@@ -141,14 +141,16 @@ func watchRefused(_ *conn, _ [][]byte, r *command.Reply) {
 
 // EXEC, where no backend is needed to answer it
 func execHere(c *conn, _ [][]byte, r *command.Reply) {
-	switch t := c.endTransaction(); {
-	case t == nil:
+	if c.multi == nil {
 		r.Error("ERR EXEC without MULTI")
-	case t.refused:
-		r.Error("EXECABORT Transaction discarded because of previous errors.")
-	default:
-		c.finishTransaction(t, nil, r)
+		return
 	}
+	t := c.endTransaction()
+	if t.refused {
+		r.Error("EXECABORT Transaction discarded because of previous errors.")
+		return
+	}
+	c.finishTransaction(t, nil, r)
 }
 
 // beginStep makes WATCH or EXEC a call for the backend, if that is needed to answer
