@@ -180,14 +180,19 @@ func (s *inStream) receive(r *bufio.Reader) error {
 	}
 }
 
-// handle gives what a frame carries to the handler, and tells whether the handler
-// may keep parts of the payload.
+// handle counts a frame and delivers it.
 func (s *inStream) handle(d *raftDecoder, f frameHeader, payload []byte) (aliased bool, err error) {
 	h, from := s.p.t.config.Handler, s.p.id
 	if f.typ != frameBeat {
 		s.p.counters.framesReceived.Add(1)
 		s.p.counters.recordsReceived[f.typ].Add(uint64(f.count))
 	}
+	return deliver(h, from, d, f, payload)
+}
+
+// deliver gives what a frame carries to a handler, and tells whether it may keep
+// parts of the payload.
+func deliver(h Handler, from cluster.NodeID, d *raftDecoder, f frameHeader, payload []byte) (aliased bool, err error) {
 	switch f.typ {
 	case frameBeat:
 	case frameRaft:

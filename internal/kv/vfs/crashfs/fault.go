@@ -93,6 +93,13 @@ func (fs *FS) Count(op Op) int {
 	return fs.counts[op]
 }
 
+// Stopped tells whether the point set by StopAfter is reached.
+func (fs *FS) Stopped() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.stopped()
+}
+
 func (fs *FS) stopped() bool { return fs.stopAt >= 0 && fs.changes >= fs.stopAt }
 
 // begin decides whether an operation happens.
