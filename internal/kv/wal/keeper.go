@@ -108,6 +108,9 @@ func (k *keeper) syncSealed() {
 // full that lasts until it is not, or until quit is closed.
 func (k *keeper) next(quit <-chan struct{}) (*preparedFile, error) {
 	k.want()
+	if k.opts.Manual != nil {
+		return k.nextNow()
+	}
 	for {
 		select {
 		case p := <-k.prepared:
@@ -132,18 +135,9 @@ func (k *keeper) run() {
 	ticker := time.NewTicker(spaceInterval)
 	defer ticker.Stop()
 	for {
-		k.syncSealed()
-		k.removeGarbage()
-		k.removeSegments()
-		k.checkSpace()
 		var retry <-chan time.Time
-		if k.wanted.Load() && len(k.prepared) == 0 {
-			p := k.prepare()
-			if p == nil {
-				retry = time.After(fullRetry)
-			} else {
-				k.prepared <- p
-			}
+		if !k.round() {
+			retry = time.After(fullRetry)
 		}
 		select {
 		case <-k.kick:
@@ -154,6 +148,23 @@ func (k *keeper) run() {
 			return
 		}
 	}
+}
+
+// round looks at everything once. It returns false if there was no room for a
+// file that is wanted.
+func (k *keeper) round() bool {
+	k.syncSealed()
+	k.removeGarbage()
+	k.removeSegments()
+	k.checkSpace()
+	if k.wanted.Load() && len(k.prepared) == 0 {
+		p := k.prepare()
+		if p == nil {
+			return false
+		}
+		k.prepared <- p
+	}
+	return true
 }
 
 // stop ends the keeper, and is called when the writer is gone.

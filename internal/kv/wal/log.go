@@ -37,6 +37,7 @@ type Log struct {
 
 	keeper *keeper
 	stats  stats
+	writer *writer // of a manual log; otherwise only the writer's goroutine knows it
 }
 
 // queued is a Write on its way to the writer.
@@ -100,7 +101,9 @@ func (l *Log) Append(ws ...*Write) {
 		}
 	}
 	l.queueMu.Unlock()
-	if first {
+	if first && l.opts.Manual != nil {
+		l.opts.Manual(l.work)
+	} else if first {
 		select {
 		case l.wake <- struct{}{}:
 		default:
@@ -153,6 +156,9 @@ func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.refuseAppends()
 		close(l.quit)
+		if l.writer != nil {
+			l.workToTheEnd()
+		}
 		<-l.stopped
 		l.keeper.stop()
 		l.segments.close()

@@ -80,6 +80,12 @@ func (l *Log) open() (*Recovery, error) {
 	if err := l.removeUnknownSnapshots(w.state); err != nil {
 		return nil, err
 	}
+	if l.opts.Manual != nil {
+		l.writer = w
+		close(l.keeper.done)
+		l.opts.Manual(l.work)
+		return rec, nil
+	}
 	go w.run()
 	go l.keeper.run()
 	return rec, nil

@@ -53,6 +53,14 @@ type Options struct {
 	// log's tail, how far it is synced; 0 means 100 ms.
 	PromiseDelay time.Duration
 
+	// Clock tells the time; nil means time.Now.
+	Clock func() time.Time
+	// Manual, if not nil, makes the log start no goroutine: Manual is called when
+	// there is something to do, and takes the function that does it, which
+	// returns after how long it should be called again; 0 means not before
+	// Manual is. It is for simulations, where one goroutine runs many logs.
+	Manual func(work func() time.Duration)
+
 	// Logger gets what an operator should know; nil means slog.Default().
 	Logger *slog.Logger
 	// Fatal is called once, from the writer's goroutine, when the log cannot go
@@ -95,6 +103,9 @@ func (o *Options) complete() error {
 	}
 	if o.PromiseDelay == 0 {
 		o.PromiseDelay = 100 * time.Millisecond
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -35,7 +35,8 @@ type writer struct {
 
 	lastSync time.Time
 	lastNote time.Time
-	noted    bool // the notes of seg say that everything is synced
+	lastWork time.Time // of a manual log
+	noted    bool      // the notes of seg say that everything is synced
 }
 
 // afterSync is what may be done once everything written is synced.
@@ -60,6 +61,11 @@ func (w *writer) run() {
 	if err == nil {
 		err = w.finish()
 	}
+	w.ended(err)
+}
+
+// ended notes why nothing is written any more, and tells the owner of a failure.
+func (w *writer) ended(err error) {
 	w.refuseAppends()
 	failed := err != nil && !errors.Is(err, ErrClosed)
 	if failed {
@@ -108,7 +114,7 @@ func (w *writer) loop() error {
 func (w *writer) pause() time.Duration {
 	switch {
 	case w.synced < w.end && w.mode() != Always:
-		return max(time.Duration(w.mode())-time.Since(w.lastSync), time.Millisecond)
+		return max(time.Duration(w.mode())-w.opts.Clock().Sub(w.lastSync), time.Millisecond)
 	case w.synced < w.end || !w.noted:
 		return w.opts.PromiseDelay
 	}
@@ -147,6 +153,9 @@ func (w *writer) write(q []queued) error {
 				return err
 			}
 			if err := w.roll(); err != nil {
+				if errors.Is(err, errNoRoom) {
+					w.putBack(q[i:])
+				}
 				return err
 			}
 		case len(w.buf) > 0 && int64(len(w.buf))+size > maxBatchBytes:
@@ -206,7 +215,7 @@ func (w *writer) wantsSync() bool {
 	case mode == Always:
 		return w.urgent
 	default:
-		return time.Since(w.lastSync) >= time.Duration(mode)
+		return w.opts.Clock().Sub(w.lastSync) >= time.Duration(mode)
 	}
 }
 
@@ -234,7 +243,7 @@ func (w *writer) publish() {
 // sync makes everything written durable. A failure is final: see the package
 // comment.
 func (w *writer) sync() error {
-	start := time.Now()
+	start := w.opts.Clock()
 	if start.Sub(w.lastNote) >= w.opts.PromiseDelay {
 		if err := w.writeNote(start); err != nil {
 			return err
@@ -243,7 +252,7 @@ func (w *writer) sync() error {
 	if err := w.seg.file.SyncData(); err != nil {
 		return fmt.Errorf("sync %s: %w", w.place(w.end), err)
 	}
-	w.lastSync = time.Now()
+	w.lastSync = w.opts.Clock()
 	w.stats.synced(w.lastSync.Sub(start))
 	w.synced, w.next = w.end, w.serial
 	d := &w.durable
@@ -262,7 +271,7 @@ func (w *writer) sync() error {
 // note says in the segment's header page how far it is synced, so that even the
 // last batch is promised by something.
 func (w *writer) note() error {
-	if err := w.writeNote(time.Now()); err != nil {
+	if err := w.writeNote(w.opts.Clock()); err != nil {
 		return err
 	}
 	if err := w.seg.file.SyncData(); err != nil {
