@@ -128,8 +128,7 @@ func (n *Node) RemoveReplica(_ context.Context, req cluster.RemoveReplica) error
 	s.do(func() {
 		r.Flush()
 		r.Close()
-		delete(s.replicas, req.Partition)
-		delete(s.isTouch, r)
+		s.disown(r)
 	})
 	if err := n.writeAndWait(&wal.Write{Partition: req.Partition, Replica: req.ID, Tombstone: req.ID + 1}); err != nil {
 		return err

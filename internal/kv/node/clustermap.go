@@ -151,12 +151,10 @@ func (n *Node) writeAndWait(ws ...*wal.Write) error {
 	done := make(chan struct{})
 	ws[len(ws)-1].Done = func() { close(done) }
 	n.log.Append(ws...)
-	select {
-	case <-done:
-		return nil
-	case <-n.stopped:
+	if !n.await(done) {
 		return errStopping
 	}
+	return nil
 }
 
 var errStopping = errors.New("the node is stopping")
@@ -171,7 +169,7 @@ func (n *Node) useMap(m *cluster.Map) {
 	n.transport.SetPeers(n.peers(m))
 	for _, s := range n.shards {
 		s.post(event{fn: func() {
-			for _, r := range s.replicas {
+			for _, r := range s.inOrder {
 				r.SetSettings(m.Settings)
 			}
 		}})
@@ -188,14 +186,14 @@ const farewell = time.Minute
 // former is a node that left the map.
 type former struct {
 	address string
-	until   time.Time
+	until   int64 // monotonic
 }
 
 // keepFormer notes who has left. mapMu is held.
 func (n *Node) keepFormer(before, after *cluster.Map) {
 	for _, m := range before.Members {
 		if m.ID != n.id && m.State != cluster.MemberLost && after.Member(m.ID) == nil {
-			n.former[m.ID] = former{address: m.PeerAddress, until: time.Now().Add(farewell)}
+			n.former[m.ID] = former{address: m.PeerAddress, until: n.clock.Monotonic() + farewell.Nanoseconds()}
 		}
 	}
 }
@@ -219,7 +217,7 @@ func (n *Node) forgetFormer() {
 	n.mapMu.Lock()
 	defer n.mapMu.Unlock()
 	before := len(n.former)
-	maps.DeleteFunc(n.former, func(_ cluster.NodeID, f former) bool { return time.Now().After(f.until) })
+	maps.DeleteFunc(n.former, func(_ cluster.NodeID, f former) bool { return n.clock.Monotonic() > f.until })
 	if len(n.former) != before {
 		n.transport.SetPeers(n.peers(n.view.Load().m))
 	}

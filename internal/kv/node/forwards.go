@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -29,16 +30,21 @@ func (f *forwards) take(id uint64) (forwarded, bool) {
 	return x, ok
 }
 
-// takeAll removes the calls that match.
+// takeAll removes the calls that match, in the order in which they were sent.
 func (f *forwards) takeAll(match func(forwarded) bool) []forwarded {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []forwarded
+	var ids []uint64
 	for id, x := range f.open {
 		if match(x) {
-			delete(f.open, id)
-			out = append(out, x)
+			ids = append(ids, id)
 		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		out = append(out, f.open[id])
+		delete(f.open, id)
 	}
 	return out
 }

@@ -59,7 +59,7 @@ func (n *Node) Unreachable(to cluster.NodeID) {
 	}
 	for _, s := range n.shards {
 		s.post(event{fn: func() {
-			for _, r := range s.replicas {
+			for _, r := range s.inOrder {
 				r.PeerUnreachable(to)
 			}
 		}})

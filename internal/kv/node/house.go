@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -28,30 +27,43 @@ const (
 func (n *Node) keepHouse() {
 	ticker := time.NewTicker(houseInterval)
 	defer ticker.Stop()
-	lastGossip := time.Now()
 	for {
 		select {
 		case <-n.stopping:
 			return
 		case <-ticker.C:
 		}
-		for _, f := range n.forwards.expired(n.clock.Monotonic()) {
-			n.forwardLost(f)
-		}
-		n.countMemory()
-		n.freeLog()
-		n.forgetFormer()
-		if time.Since(lastGossip) > gossipInterval+rand.N(gossipInterval) {
-			lastGossip = time.Now()
-			if v := n.view.Load(); v != nil {
-				for _, m := range v.m.Members {
-					if m.ID != n.id {
-						n.Connected(m.ID)
-					}
-				}
+		n.lookAfterHouse()
+	}
+}
+
+func (n *Node) lookAfterHouse() {
+	now := n.clock.Monotonic()
+	for _, f := range n.forwards.expired(now) {
+		n.forwardLost(f)
+	}
+	n.countMemory()
+	n.freeLog()
+	n.forgetFormer()
+	if n.nextGossip == 0 {
+		n.nextGossip = now + n.gossipPause()
+	}
+	if now < n.nextGossip {
+		return
+	}
+	n.nextGossip = now + n.gossipPause()
+	if v := n.view.Load(); v != nil {
+		for _, m := range v.m.Members {
+			if m.ID != n.id {
+				n.Connected(m.ID)
 			}
 		}
 	}
+}
+
+// gossipPause returns nanoseconds that differ between nodes and times.
+func (n *Node) gossipPause() int64 {
+	return gossipInterval.Nanoseconds() + n.random.Int64N(gossipInterval.Nanoseconds())
 }
 
 func (n *Node) countMemory() {
@@ -88,7 +100,7 @@ func (n *Node) beat(s *shard) {
 		n.beats.Store(n.clock.Monotonic())
 	}
 	if n.draining.Load() {
-		for _, r := range s.replicas {
+		for _, r := range s.inOrder {
 			if r.HandOver(func(cluster.NodeID) bool { return false }) {
 				s.touch(r)
 			}

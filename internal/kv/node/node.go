@@ -6,12 +6,14 @@ package node
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path"
 	"runtime"
@@ -60,6 +62,12 @@ type Options struct {
 	Timing      replica.Timing
 	Logger      *slog.Logger
 	Version     string
+	// Log sets what the node leaves open of its log: sizes, clock, mode.
+	Log wal.Options
+	// Shards is the number of shards; 0 means one for each CPU.
+	Shards int
+	// Driver runs the node in a simulation; nil means that it runs by itself.
+	Driver Driver
 	// Fatal is called once when the log cannot be written any more. It must end
 	// the process.
 	Fatal func(error)
@@ -72,14 +80,16 @@ type Node struct {
 	dir         string
 	id          cluster.NodeID
 	logger      *slog.Logger
-	clock       clock
+	clock       replica.Clock
+	random      *rand.Rand // of keepHouse, as is nextGossip
+	nextGossip  int64      // monotonic; 0 before the first look
 	timing      replica.Timing
 	callTimeout time.Duration
 	started     time.Time
 
 	lock      io.Closer
 	log       *wal.Log
-	transport *transport.Transport
+	transport Transport
 	shards    []*shard
 	view      atomic.Pointer[view]
 	memory    memory
@@ -122,17 +132,27 @@ func Open(o Options) (*Node, error) {
 	if o.Timing == (replica.Timing{}) {
 		o.Timing = replica.DefaultTiming()
 	}
+	if o.Shards == 0 {
+		o.Shards = max(1, runtime.GOMAXPROCS(0))
+	}
+	var seed [32]byte
+	crand.Read(seed[:]) // never fails
+	random := rand.New(rand.NewChaCha8(seed))
 	n := &Node{
-		opts: o, fs: o.FS, dir: o.Dir, logger: o.Logger, clock: clock{base: time.Now()},
-		timing: o.Timing, callTimeout: o.CallTimeout, started: time.Now(),
+		opts: o, fs: o.FS, dir: o.Dir, logger: o.Logger, clock: clock{base: time.Now()}, random: random,
+		timing: o.Timing, callTimeout: o.CallTimeout,
 		memory:     memory{limit: o.MemoryLimit},
-		forwards:   forwards{next: rand.Uint64(), open: map[uint64]forwarded{}},
+		forwards:   forwards{next: random.Uint64(), open: map[uint64]forwarded{}},
 		waiting:    waiting{calls: map[uint32][]*replica.Request{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
 		former:     map[cluster.NodeID]former{},
 		stopping:   make(chan struct{}), stopped: make(chan struct{}),
 	}
+	if o.Driver != nil {
+		n.clock = o.Driver
+	}
+	n.started = time.UnixMilli(n.clock.WallMillis())
 	if err := n.open(); err != nil {
 		if n.lock != nil {
 			n.lock.Close()
@@ -160,10 +180,7 @@ func (n *Node) open() error {
 	if err != nil {
 		return err
 	}
-	log, found, err := wal.Open(wal.Options{
-		FS: n.fs, Dir: path.Join(n.dir, logDir), SnapshotDir: path.Join(n.dir, snapshotDir), NodeID: string(n.id), Logger: n.logger, Fatal: n.opts.Fatal,
-		ReserveBytes: ballastBytes, Sync: syncOf(m),
-	})
+	log, found, err := wal.Open(n.logOptions(m))
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
@@ -177,10 +194,13 @@ func (n *Node) open() error {
 		return fmt.Errorf("%s has a cluster map but its log does not know the cluster: the log was lost; "+
 			"empty the volume so that the node comes back as a new one", n.dir)
 	}
-	n.transport = transport.New(transport.Config{
-		Self: n.id, ClusterID: n.clusterID, Handler: n, Logger: n.logger,
-	})
-	for range max(1, runtime.GOMAXPROCS(0)) {
+	peers := transport.Config{Self: n.id, ClusterID: n.clusterID, Handler: n, Logger: n.logger}
+	if n.opts.Driver != nil {
+		n.transport = n.opts.Driver.Transport(peers)
+	} else {
+		n.transport = transport.New(peers)
+	}
+	for range n.opts.Shards {
 		n.shards = append(n.shards, newShard(n))
 	}
 	if err := n.revive(found, m); err != nil {
@@ -188,6 +208,17 @@ func (n *Node) open() error {
 	}
 	n.run()
 	return n.finishJoin(m)
+}
+
+// logOptions completes what Options.Log leaves to the node.
+func (n *Node) logOptions(m *cluster.Map) wal.Options {
+	o := n.opts.Log
+	o.FS, o.Dir, o.SnapshotDir = n.fs, path.Join(n.dir, logDir), path.Join(n.dir, snapshotDir)
+	o.NodeID, o.Sync, o.Logger, o.Fatal = string(n.id), syncOf(m), n.logger, n.opts.Fatal
+	if o.ReserveBytes == 0 {
+		o.ReserveBytes = ballastBytes
+	}
+	return o
 }
 
 // revive opens the replicas that the log knows.
@@ -214,10 +245,11 @@ func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 		reason := fmt.Sprintf("log segment %d is damaged at offset %d: %s", refusal.Segment, refusal.Offset, refusal.Reason)
 		n.addReplica(replica.NewRefused(n.replicaOptions(p, refusal.Replica), reason))
 	}
-	for p, rec := range found.Replicas {
+	for _, p := range slices.Sorted(maps.Keys(found.Replicas)) {
 		if n.replicas[p] != nil {
 			continue
 		}
+		rec := found.Replicas[p]
 		if err := n.openReplica(p, rec.Replica, rec); err != nil {
 			return err
 		}
@@ -281,7 +313,7 @@ func (n *Node) addReplica(r *replica.Replica) {
 	n.replicas[r.Partition()] = r
 	n.replicasMu.Unlock()
 	s := n.shardOf(r.Partition())
-	s.post(event{r: r, fn: func() { s.replicas[r.Partition()] = r }})
+	s.post(event{r: r, fn: func() { s.own(r) }})
 }
 
 // replica returns the replica of a partition on this node, or nil.
@@ -304,6 +336,10 @@ func (n *Node) allReplicas() []*replica.Replica {
 }
 
 func (n *Node) run() {
+	if n.opts.Driver != nil {
+		n.driven()
+		return
+	}
 	var shards sync.WaitGroup
 	for _, s := range n.shards {
 		shards.Go(s.run)
@@ -328,7 +364,7 @@ func (n *Node) clusterID() string {
 
 // Transport returns the node's peer connections, whose handler belongs on the
 // peer port.
-func (n *Node) Transport() *transport.Transport { return n.transport }
+func (n *Node) Transport() Transport { return n.transport }
 
 // Close stops the node and gives back every call it holds. It does not hand
 // leaderships over; Drain does.
@@ -336,6 +372,9 @@ func (n *Node) Close() error {
 	var err error
 	n.closing.Do(func() {
 		close(n.stopping)
+		if n.opts.Driver != nil {
+			n.stopDriven()
+		}
 		<-n.stopped
 		n.tasks.Wait()
 		n.transport.Close()
@@ -351,9 +390,6 @@ func (n *Node) Close() error {
 	})
 	return err
 }
-
-// background runs fn on a goroutine that Close waits for.
-func (n *Node) background(fn func()) { n.tasks.Go(fn) }
 
 // Drain implements cluster.Admin.
 func (n *Node) Drain(ctx context.Context) error {
@@ -378,7 +414,7 @@ func (n *Node) handOver() int {
 	left := 0
 	for _, s := range n.shards {
 		s.do(func() {
-			for _, r := range s.replicas {
+			for _, r := range s.inOrder {
 				if r.HandOver(func(cluster.NodeID) bool { return false }) {
 					left++
 					s.touch(r)

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,8 +74,8 @@ func (t *routing) learn(news cluster.Leadership, local bool) bool {
 	fns := t.waiting[news.Partition]
 	delete(t.waiting, news.Partition)
 	t.mu.Unlock()
-	for _, fn := range fns {
-		fn()
+	for _, id := range slices.Sorted(maps.Keys(fns)) {
+		fns[id]()
 	}
 	return true
 }

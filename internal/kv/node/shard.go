@@ -1,6 +1,8 @@
 package node
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,10 +22,14 @@ type shard struct {
 	mu    sync.Mutex
 	inbox []event       // guarded by mu
 	wake  chan struct{} // holds one token when the inbox is not empty
+	// wakeUp takes the place of wake if the node has a driver.
+	wakeUp func()
 
 	// Owned by the goroutine.
 
 	replicas map[uint32]*replica.Replica
+	inOrder  []*replica.Replica // by partition
+	events   []event            // of the last round, for its memory
 	touched  []*replica.Replica
 	isTouch  map[*replica.Replica]bool
 	writes   []*wal.Write
@@ -54,6 +60,10 @@ func (s *shard) post(es ...event) {
 	s.mu.Lock()
 	s.inbox = append(s.inbox, es...)
 	s.mu.Unlock()
+	if s.wakeUp != nil {
+		s.wakeUp()
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -65,21 +75,35 @@ func (s *shard) post(es ...event) {
 func (s *shard) do(fn func()) bool {
 	done := make(chan struct{})
 	s.post(event{fn: func() { fn(); close(done) }})
-	select {
-	case <-done:
-		return true
-	case <-s.node.stopped:
-		return false
+	return s.node.await(done)
+}
+
+// own makes a replica the shard's.
+func (s *shard) own(r *replica.Replica) {
+	s.replicas[r.Partition()] = r
+	s.sort()
+}
+
+// disown forgets a replica.
+func (s *shard) disown(r *replica.Replica) {
+	delete(s.replicas, r.Partition())
+	delete(s.isTouch, r)
+	s.sort()
+}
+
+func (s *shard) sort() {
+	clear(s.inOrder)
+	s.inOrder = s.inOrder[:0]
+	for _, p := range slices.Sorted(maps.Keys(s.replicas)) {
+		s.inOrder = append(s.inOrder, s.replicas[p])
 	}
 }
 
-// run is the goroutine. Ticks are spaced from the last tick that was given, never
-// made up for: see replica.Replica.Tick.
+// run is the goroutine.
 func (s *shard) run() {
 	tick := s.node.timing.Tick
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
-	var events []event
 	for {
 		select {
 		case <-s.node.stopping:
@@ -88,24 +112,35 @@ func (s *shard) run() {
 		case <-s.wake:
 		case <-timer.C:
 		}
-		s.mu.Lock()
-		events, s.inbox = s.inbox, events[:0]
-		s.mu.Unlock()
-		for i := range events {
-			s.handle(&events[i])
-			events[i] = event{}
-		}
-		if now := s.node.clock.Monotonic(); now-s.lastTick >= tick.Nanoseconds() {
-			s.lastTick = now
-			for _, r := range s.replicas {
-				r.Tick()
-				s.touch(r)
-			}
+		if s.round() {
 			timer.Reset(tick)
-			s.node.beat(s)
 		}
-		s.flush()
 	}
+}
+
+// round does all that there is to do, and tells whether that was a tick. Ticks are
+// spaced from the last tick that was given, never made up for: see
+// replica.Replica.Tick.
+func (s *shard) round() (ticked bool) {
+	s.mu.Lock()
+	events := s.inbox
+	s.inbox = s.events[:0]
+	s.mu.Unlock()
+	for i := range events {
+		s.handle(&events[i])
+		events[i] = event{}
+	}
+	s.events = events
+	if now := s.node.clock.Monotonic(); now-s.lastTick >= s.node.timing.Tick.Nanoseconds() {
+		s.lastTick, ticked = now, true
+		for _, r := range s.inOrder {
+			r.Tick()
+			s.touch(r)
+		}
+		s.node.beat(s)
+	}
+	s.flush()
+	return ticked
 }
 
 func (s *shard) handle(e *event) {
@@ -147,8 +182,8 @@ func (s *shard) flush() {
 		clear(s.writes)
 		s.writes = s.writes[:0]
 	}
-	for to, msgs := range s.out {
-		if len(msgs) > 0 {
+	for _, to := range slices.Sorted(maps.Keys(s.out)) {
+		if msgs := s.out[to]; len(msgs) > 0 {
 			s.node.transport.Send(to, msgs)
 			s.out[to] = nil
 		}
@@ -157,7 +192,7 @@ func (s *shard) flush() {
 
 // close gives back all calls.
 func (s *shard) close() {
-	for _, r := range s.replicas {
+	for _, r := range s.inOrder {
 		r.Close()
 	}
 	s.mu.Lock()

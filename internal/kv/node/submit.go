@@ -146,13 +146,13 @@ func (n *Node) later(v *view, c *replica.Request) {
 		return // it goes when the first that waits goes
 	}
 	if v.routing.leader(c.Partition) != "" {
-		time.AfterFunc(min(retryAfter, time.Duration(left)), func() { n.tryAgain(c.Partition) })
+		n.afterFunc(min(retryAfter, time.Duration(left)), func() { n.tryAgain(c.Partition) })
 		return
 	}
 	var once sync.Once
 	again := func() { once.Do(func() { n.tryAgain(c.Partition) }) }
 	forget := v.routing.onChange(c.Partition, again)
-	time.AfterFunc(min(newsTimeout, time.Duration(left)), func() { forget(); again() })
+	n.afterFunc(min(newsTimeout, time.Duration(left)), func() { forget(); again() })
 	if v.routing.leader(c.Partition) != "" { // learned just before onChange
 		forget()
 		again()

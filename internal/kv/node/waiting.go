@@ -43,5 +43,5 @@ func (w *waiting) takeAll(partition uint32) []*replica.Request {
 func (w *waiting) partitions() []uint32 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Collect(maps.Keys(w.calls))
+	return slices.Sorted(maps.Keys(w.calls))
 }

@@ -162,7 +162,8 @@ func (r *Replica) expireCalls() {
 	r.finishAll(writes, NotExecuted)
 	r.finishAll(reads, NotExecuted)
 	r.reads.expire(r, now)
-	for seq, p := range r.proposals.pending {
+	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
+		p := r.proposals.pending[seq]
 		waiting := false
 		for i, c := range p.calls {
 			switch {

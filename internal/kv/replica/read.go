@@ -2,6 +2,8 @@ package replica
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 )
@@ -111,10 +113,10 @@ func (r *Replica) serveReads() {
 
 // fail gives all waiting reads back: a read can always be tried elsewhere.
 func (rs *reads) fail(r *Replica) {
-	for seq, calls := range rs.asked {
-		delete(rs.asked, seq)
-		r.finishAll(calls, NotExecuted)
+	for _, seq := range slices.Sorted(maps.Keys(rs.asked)) {
+		r.finishAll(rs.asked[seq], NotExecuted)
 	}
+	clear(rs.asked)
 	for _, b := range rs.waiting {
 		r.finishAll(b.calls, NotExecuted)
 	}
@@ -123,7 +125,8 @@ func (rs *reads) fail(r *Replica) {
 
 // expire gives back reads whose deadline has passed.
 func (rs *reads) expire(r *Replica, now int64) {
-	for seq, calls := range rs.asked {
+	for _, seq := range slices.Sorted(maps.Keys(rs.asked)) {
+		calls := rs.asked[seq]
 		r.finishAll(splitExpired(&calls, now), NotExecuted)
 		if rs.asked[seq] = calls; len(calls) == 0 {
 			delete(rs.asked, seq)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -111,12 +113,7 @@ func (r *Replica) sendSnapshot(to cluster.NodeID, m *raftpb.Message) {
 		RaftTerm: m.GetTerm(), Term: r.appliedTerm, Index: r.applied, Config: r.config,
 	}
 	snap := r.takeSnapshot()
-	body, w := io.Pipe()
-	r.host.Background(func() {
-		defer snap.Release()
-		_, err := snap.WriteTo(w)
-		w.CloseWithError(err)
-	})
+	body := newSnapshotBody(snap)
 	r.logger.Info("sending a snapshot", "to", h.To, "node", to.Short(), "index", h.Index)
 	r.host.SendSnapshot(to, h, body, func(err error) {
 		r.host.Post(r, func() {
@@ -192,7 +189,8 @@ func (r *Replica) takeIncoming(s *raftpb.Snapshot) *incomingSnapshot {
 // dropIncoming deletes the snapshots that the library did not take: it asks for
 // one that it accepts in the round in which it was offered.
 func (r *Replica) dropIncoming() {
-	for index, in := range r.incoming {
+	for _, index := range slices.Sorted(maps.Keys(r.incoming)) {
+		in := r.incoming[index]
 		delete(r.incoming, index)
 		r.host.Background(func() {
 			if err := r.fs.Remove(path.Join(r.dir, in.ref.File)); err != nil {
