@@ -20,6 +20,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -46,13 +47,20 @@ type errorBody struct {
 	Kind  string `json:"kind,omitempty"`
 }
 
-// NewHandler serves an Admin under /admin/.
+// NewHandler serves an Admin under /admin/, and GET /admin/key?key=KEY if it is a
+// cluster.KeyInspector too.
 func NewHandler(a cluster.Admin) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /admin/status", func(w http.ResponseWriter, r *http.Request) {
 		s, err := a.Status(r.Context())
 		answer(w, s, err)
 	})
+	if inspector, ok := a.(cluster.KeyInspector); ok {
+		mux.HandleFunc("GET /admin/key", func(w http.ResponseWriter, r *http.Request) {
+			s, err := inspector.Key(r.Context(), []byte(r.URL.Query().Get("key")))
+			answer(w, s, err)
+		})
+	}
 	mux.HandleFunc("POST /admin/map", call(func(ctx context.Context, m cluster.Map) error { return a.PublishMap(ctx, &m) }))
 	mux.HandleFunc("POST /admin/create-replica", call(a.CreateReplica))
 	mux.HandleFunc("POST /admin/change-config", call(a.ChangeConfig))
@@ -99,7 +107,10 @@ type Client struct {
 	http *http.Client
 }
 
-var _ cluster.Admin = (*Client)(nil)
+var (
+	_ cluster.Admin        = (*Client)(nil)
+	_ cluster.KeyInspector = (*Client)(nil)
+)
 
 // NewClient talks to the peer port at address (host:port). Calls end with their
 // context; a connection is given up after two seconds.
@@ -121,6 +132,15 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Status(ctx context.Context) (*cluster.NodeStatus, error) {
 	var s cluster.NodeStatus
 	if err := c.do(ctx, http.MethodGet, "status", nil, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// Key implements cluster.KeyInspector. Any bytes are fine.
+func (c *Client) Key(ctx context.Context, key []byte) (*cluster.KeyStatus, error) {
+	var s cluster.KeyStatus
+	if err := c.do(ctx, http.MethodGet, "key?key="+url.QueryEscape(string(key)), nil, &s); err != nil {
 		return nil, err
 	}
 	return &s, nil

@@ -37,6 +37,10 @@ func (s *scripted) RemoveReplica(_ context.Context, r cluster.RemoveReplica) err
 func (s *scripted) ForceSoleVoter(_ context.Context, r cluster.SoleVoter) error { return s.note(r) }
 func (s *scripted) Drain(context.Context) error                                 { return s.note("drain") }
 
+func (s *scripted) Key(_ context.Context, key []byte) (*cluster.KeyStatus, error) {
+	return &cluster.KeyStatus{Node: "n", Found: true, Version: 7}, s.note(string(key))
+}
+
 func serve(t *testing.T, s *scripted) *Client {
 	srv := httptest.NewServer(NewHandler(s))
 	t.Cleanup(srv.Close)
@@ -90,4 +94,18 @@ func TestABodyThatIsNotJSONIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	resp.Body.Close()
 	require.Equal(t, 400, resp.StatusCode)
+}
+
+func TestAnyBytesCanBeAskedForAsAKey(t *testing.T) {
+	s := &scripted{}
+	c := serve(t, s)
+	for _, key := range []string{"apple", "", "a b&c=d?#%/\x00\xff\r\n{t}"} {
+		got, err := c.Key(t.Context(), []byte(key))
+		require.NoError(t, err)
+		require.Equal(t, &cluster.KeyStatus{Node: "n", Found: true, Version: 7}, got)
+		require.Equal(t, key, s.asked[len(s.asked)-1])
+	}
+	s.err = fmt.Errorf("no cluster: %w", cluster.ErrNotFound)
+	_, err := c.Key(t.Context(), []byte("apple"))
+	require.ErrorIs(t, err, cluster.ErrNotFound)
 }
