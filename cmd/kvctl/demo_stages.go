@@ -142,7 +142,7 @@ func (d *demo) grow(ctx context.Context) error {
 	}
 	pause, err := d.underLoad("while nodes joined", func() error {
 		for _, name := range names {
-			if err := d.cluster.AddNode(name, ""); err != nil {
+			if err := d.cluster.AddNode(localcluster.NewNode{Name: name}); err != nil {
 				return err
 			}
 		}

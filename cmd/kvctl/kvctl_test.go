@@ -14,7 +14,9 @@ import (
 func runKvctl(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := newCommand()
+	s := new(session)
+	t.Cleanup(s.close)
+	cmd := newCommand(s)
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	cmd.SetArgs(args)
@@ -38,11 +40,12 @@ func TestBadInputGetsAClearError(t *testing.T) {
 		{[]string{"local", "--kvnode", "/bin/true", "--partitions", "48"}, "48 partitions: want a power of two"},
 		{[]string{"local", "--kvnode", "/bin/true", "--port", "99999"}, "port 99999"},
 		{[]string{"local", "--kvnode", "/bin/true", "extra"}, "unknown command"},
-		{[]string{"addnode"}, "accepts 1 arg(s), received 0"},
+		{[]string{"addnode", "n4", "5003", "x"}, "accepts at most 2 arg(s), received 3"},
+		{[]string{"addnode", "n4", "many"}, "no cluster runs on " + dir},
 		{[]string{"addnode", "n4"}, "no cluster runs on " + dir},
 		{[]string{"setreplica", "3"}, "no cluster runs on " + dir},
 		{[]string{"show"}, "no cluster runs on " + dir},
-		{[]string{"show", "-o", "xml"}, `--output "xml": want text or json`},
+		{[]string{"show", "-o", "xml"}, `--output "xml": want text, wide, json, yaml`},
 	} {
 		_, err := runKvctl(t, append([]string{"--dir", dir}, test.args...)...)
 		require.ErrorContains(t, err, test.want, "kvctl %v", test.args)
@@ -53,7 +56,7 @@ func TestBadInputGetsAClearError(t *testing.T) {
 func TestCompletionKnowsTheCommands(t *testing.T) {
 	out, err := runKvctl(t, "__complete", "add")
 	require.NoError(t, err)
-	require.Contains(t, out, "addnode\tStart a new node")
+	require.Contains(t, out, "addnode\tAdd a node")
 }
 
 func TestAccountSaysWhatIsWrong(t *testing.T) {

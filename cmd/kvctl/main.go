@@ -1,5 +1,6 @@
-// Command kvctl runs local ringkv clusters, puts checking load on clusters of any
-// kind, and looks into logs.
+// Command kvctl works with ringkv clusters of any kind: it runs them on this
+// machine, shows and changes them there and in Kubernetes, puts load on them, and
+// looks into logs. Under the name kubectl-kv it is a plugin of kubectl.
 package main
 
 import (
@@ -16,16 +17,11 @@ func main() {
 	// A second signal ends the process at once: whoever sends it does not want to
 	// wait.
 	context.AfterFunc(ctx, stop)
-	err := newCommand().ExecuteContext(ctx)
-	if err == nil {
-		return
-	}
-	if !errors.Is(err, errReported) {
+	s := new(session)
+	err := newCommand(s).ExecuteContext(ctx)
+	s.close()
+	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "kvctl:", err)
 	}
-	os.Exit(1)
+	os.Exit(exitCode(err))
 }
-
-// errReported ends the process with exit code 1 when everything there is to say
-// has been printed.
-var errReported = errors.New("already reported")

@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -10,25 +13,60 @@ import (
 // version is set by the linker (-X main.version=...).
 var version string
 
-func newCommand() *cobra.Command {
+// The groups of commands in the help.
+const (
+	groupData   = "data"
+	groupLook   = "look"
+	groupChange = "change"
+	groupRun    = "run"
+)
+
+// newCommand returns all commands. They work on the cluster of the session.
+func newCommand(s *session) *cobra.Command {
+	root := newRoot()
+	s.register(root.PersistentFlags())
+	addClusterCommands(root, s)
+	addGroup(root, groupRun, "Run and measure clusters:",
+		newLocalCommand(&s.dir), newDemoCommand(), newLoadCommand(), newShellCommand(s))
+	root.AddCommand(newVersionCommand())
+	markUsageErrors(root)
+	return root
+}
+
+// addClusterCommands adds the commands that the shell has too.
+func addClusterCommands(root *cobra.Command, s *session) {
+	addGroup(root, groupData, "Keys:", newDataCommands(s)...)
+	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newDoctorCommand(s))...)
+	addGroup(root, groupChange, "Change a cluster:", newChangeCommands(s)...)
+	root.AddCommand(newWALCommand())
+}
+
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
+}
+
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kvctl",
-		Short: "Run and examine ringkv clusters",
-		Long: `kvctl runs ringkv clusters on this machine, puts checking load on clusters of
-any kind, and looks into the logs of nodes.
+		Short: "Run, examine and change ringkv clusters",
+		Long: `kvctl runs ringkv clusters on this machine, shows and changes clusters of any kind,
+puts load on them, and looks into the logs of nodes.
 
   kvctl demo                       a whole cluster in a minute, and what it survives
   kvctl local --nodes 3            a cluster to work with, until Ctrl-C
-  kvctl load --addresses HOST:PORT load that notices every wrong answer`,
+  kvctl shell                      talk to it`,
 		Version:       buildVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	var dir string
-	root.PersistentFlags().StringVar(&dir, "dir", "ringkv-data", "folder of the local cluster")
-	root.AddCommand(newVersionCommand(), newWALCommand(), newLoadCommand(), newLocalCommand(&dir), newDemoCommand())
-	root.AddCommand(newChangeCommands(&dir)...)
-	root.AddCommand(newLookCommands(&dir)...)
+	if invoked := filepath.Base(os.Args[0]); strings.HasPrefix(invoked, "kubectl-") {
+		// kubectl runs a plugin under this name; the help shows how it was called.
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kv"}
+	}
 	return root
 }
 

@@ -1,61 +1,62 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringkv/ringkv/internal/localcluster"
+	"github.com/ringkv/ringkv/internal/target"
+	"github.com/ringkv/ringkv/internal/units"
 )
 
-// newLookCommands returns the commands that look at a running local cluster.
-func newLookCommands(dir *string) []*cobra.Command {
-	return []*cobra.Command{
-		lookCommand(dir, &cobra.Command{
-			Use:   "show",
-			Short: "List the nodes: state, addresses, leaders, copies, keys",
-		}, printNodes),
-		lookCommand(dir, &cobra.Command{
-			Use:   "stats",
-			Short: "Print the figures of the whole cluster",
-		}, printStats),
+// newLookCommands returns the commands that look at a cluster.
+func newLookCommands(s *session) []*cobra.Command {
+	show := &cobra.Command{
+		Use:     "show",
+		Aliases: []string{"nodes"},
+		Short:   "List the nodes: state, address, leaders, copies, keys",
+		Args:    cobra.NoArgs,
 	}
-}
-
-func lookCommand(dir *string, cmd *cobra.Command, show func(io.Writer, *localcluster.Status) error) *cobra.Command {
-	output := cmd.Flags().StringP("output", "o", "text", "text or json")
-	cmd.Args = cobra.NoArgs
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *output != "text" && *output != "json" {
-			return fmt.Errorf("--output %q: want text or json", *output)
-		}
-		c, err := localcluster.Connect(*dir)
-		if err != nil {
+	showOutput := outputFlag(show, "wide", "json", "yaml")
+	show.RunE = s.look(showOutput, func(w io.Writer, o *target.Observation) error {
+		summary := o.Summarize()
+		if done, err := showOutput.data(w, summary); done {
 			return err
 		}
-		s, err := c.Status(cmd.Context())
-		if err != nil {
+		return printNodes(w, summary, showOutput.wide())
+	})
+	stats := &cobra.Command{
+		Use:   "stats",
+		Short: "Print the figures of the whole cluster",
+		Args:  cobra.NoArgs,
+	}
+	statsOutput := outputFlag(stats, "json", "yaml")
+	stats.RunE = s.look(statsOutput, func(w io.Writer, o *target.Observation) error {
+		summary := o.Summarize()
+		if done, err := statsOutput.data(w, summary); done {
 			return err
 		}
-		if *output == "json" {
-			encoder := json.NewEncoder(cmd.OutOrStdout())
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(s)
-		}
-		return show(cmd.OutOrStdout(), &s)
-	}
-	return cmd
+		return printStats(w, summary)
+	})
+	return []*cobra.Command{show, stats}
 }
 
-func printNodes(out io.Writer, s *localcluster.Status) error {
+func printNodes(out io.Writer, s *target.Summary, wide bool) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tSTATE\tREDIS\tPEER\tMETRICS\tPID\tRESTARTS\tLEADERS\tCOPIES\tKEYS\tPROBLEM")
+	fmt.Fprint(t, "NODE\tSTATE\tREDIS\tLEADERS\tCOPIES\tKEYS\tDATA\t")
+	if wide {
+		fmt.Fprint(t, "ZONE\tPEER\tMETRICS\tPID\tRESTARTS\tLOG\tDISK FREE\tMEMORY\tLAG\tVERSION\tID\t")
+	}
+	fmt.Fprintln(t, "PROBLEM")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", n.Name, nodeState(&n), n.RESP, n.Peer, n.Metrics,
-			n.PID, n.Restarts, n.Leaders, n.Replicas, n.Keys, n.Problem)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t", n.Name, n.State, n.RESP, n.Leaders, n.Replicas, units.Count(n.Keys), units.Bytes(n.Bytes))
+		if wide {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t%s\t%s\t", n.Zone, n.Peer, n.Metrics, n.PID, n.Restarts,
+				units.Bytes(n.LogBytes), units.Bytes(n.DiskFree), units.Bytes(n.MemoryUsed), n.Lag, n.Version, n.ID.Short())
+		}
+		fmt.Fprintln(t, n.Problem)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -66,20 +67,7 @@ func printNodes(out io.Writer, s *localcluster.Status) error {
 	return nil
 }
 
-func nodeState(n *localcluster.Node) string {
-	switch {
-	case !n.Up:
-		return "DOWN"
-	case n.Leaving:
-		return "LEAVING"
-	case n.Problem != "":
-		return "NOT READY"
-	default:
-		return "UP"
-	}
-}
-
-func printStats(out io.Writer, s *localcluster.Status) error {
+func printStats(out io.Writer, s *target.Summary) error {
 	var up int
 	var copies, bytes, log uint64
 	for _, n := range s.Nodes {
@@ -90,6 +78,7 @@ func printStats(out io.Writer, s *localcluster.Status) error {
 		bytes += n.Bytes
 		log += n.LogBytes
 	}
+	average := copies / uint64(max(len(s.Nodes), 1))
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("cluster", "%s", s.ClusterID)
@@ -100,8 +89,8 @@ func printStats(out io.Writer, s *localcluster.Status) error {
 	row("as wanted", "%t", s.Settled)
 	row("moves", "%d of %d made", s.MovesDone, s.MovesTotal)
 	row("keys", "%d", s.Keys)
-	row("copies of keys", "%d, %d on average per node", copies, copies/uint64(max(len(s.Nodes), 1)))
-	row("data", "%d bytes in all copies", bytes)
-	row("logs", "%d bytes on disk", log)
+	row("copies of keys", "%d, %d on average per node", copies, average)
+	row("data", "%s, %s in all copies", units.Bytes(s.Bytes), units.Bytes(bytes))
+	row("logs", "%s on disk", units.Bytes(log))
 	return t.Flush()
 }

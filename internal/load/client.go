@@ -9,6 +9,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/ringkv/ringkv/internal/respclient"
 )
 
 // outcome is what is known of an attempt after it ended.
@@ -129,19 +131,11 @@ func (c *client) close() {
 func appendCommand(dst []byte, a *attempt) []byte {
 	if a.value == nil {
 		dst = append(dst, "*2\r\n$3\r\nGET\r\n"...)
-		return appendBulk(dst, a.key)
+		return respclient.AppendBulk(dst, a.key)
 	}
 	dst = append(dst, "*3\r\n$3\r\nSET\r\n"...)
-	dst = appendBulk(dst, a.key)
-	return appendBulk(dst, a.value)
-}
-
-func appendBulk[T string | []byte](dst []byte, b T) []byte {
-	dst = append(dst, '$')
-	dst = strconv.AppendInt(dst, int64(len(b)), 10)
-	dst = append(dst, '\r', '\n')
-	dst = append(dst, b...)
-	return append(dst, '\r', '\n')
+	dst = respclient.AppendBulk(dst, a.key)
+	return respclient.AppendBulk(dst, a.value)
 }
 
 // readAnswer reads one answer into a. An error means that the connection is of

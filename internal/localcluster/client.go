@@ -49,8 +49,8 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // AddNode is Cluster.AddNode.
-func (c *Client) AddNode(ctx context.Context, name, zone string) error {
-	return c.do(ctx, http.MethodPost, "/nodes", addNode{name, zone}, nil)
+func (c *Client) AddNode(ctx context.Context, n NewNode) error {
+	return c.do(ctx, http.MethodPost, "/nodes", n, nil)
 }
 
 // RemoveNode is Cluster.RemoveNode.

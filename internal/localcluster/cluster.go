@@ -106,6 +106,12 @@ func (c *Cluster) open() error {
 			return err
 		}
 	}
+	switch external := len(c.options.Seeds) > 0; {
+	case external && !w.External:
+		return fmt.Errorf("the cluster in %s starts its nodes itself: run it with kvctl local", c.options.Dir)
+	case !external && w.External:
+		return fmt.Errorf("the nodes of the cluster in %s are started by somebody else: run it with kvctl coordinate", c.options.Dir)
+	}
 	c.wish = w
 	brain, log, err := c.newCoordinator()
 	if err != nil {
@@ -135,7 +141,7 @@ func (c *Cluster) spec(w *wish) coordinator.Spec {
 	for _, seat := range w.Seats {
 		s.Seats = append(s.Seats, coordinator.Seat{
 			Name:        seat.Name,
-			PeerAddress: AddressesOf(c.options.Port, seat.Slot).Peer,
+			PeerAddress: seat.peerAddress(c.options.Port),
 			Zone:        seat.Zone,
 			Wanted:      !seat.Leaving,
 		})
@@ -168,8 +174,11 @@ func (c *Cluster) Run(ctx context.Context) error {
 func (c *Cluster) startAll() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.wish.External {
+		return nil
+	}
 	for _, s := range c.wish.Seats {
-		if err := checkPorts(c.options.Port, s.Slot, s.Name); err != nil {
+		if err := checkPorts(s.first(c.options.Port), s.Name); err != nil {
 			return err
 		}
 	}
@@ -186,15 +195,15 @@ func (c *Cluster) startNode(s seat) error {
 	if c.stopping {
 		return errors.New("the cluster is being stopped")
 	}
-	dir := filepath.Join(c.options.Dir, s.Name)
+	dir, first := filepath.Join(c.options.Dir, s.Name), s.first(c.options.Port)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	spec := processSpec{
 		name:         s.Name,
 		binary:       c.options.Binary,
-		args:         append(nodeFlags(dir, c.options.Port, s), c.options.NodeFlags...),
-		env:          nodeEnvironment(c.options.Port, s),
+		args:         append(nodeFlags(dir, first, s), c.options.NodeFlags...),
+		env:          nodeEnvironment(first),
 		logFile:      filepath.Join(dir, "node.log"),
 		restartDelay: c.options.RestartDelay,
 		stopGrace:    stopGrace,
@@ -277,7 +286,8 @@ func (c *Cluster) tick(ctx context.Context) time.Duration {
 
 // remove takes a node away that the coordinator has proved to be empty and
 // replaced: its process, its folder, its seat, in this order, so that a crash in
-// between leaves a seat that is removed again.
+// between leaves a seat that is removed again. Of an external node only the seat is
+// ours to take.
 func (c *Cluster) remove(r coordinator.Removal, changes uint64) error {
 	c.mu.Lock()
 	if changes != c.changes {
@@ -285,13 +295,15 @@ func (c *Cluster) remove(r coordinator.Removal, changes uint64) error {
 		return nil // the proof is about an earlier wish: the next pass has one about this
 	}
 	c.removing[r.Seat] = true
-	p := c.processes[r.Seat]
+	p, external := c.processes[r.Seat], c.wish.External
 	c.mu.Unlock()
 	if p != nil {
 		p.Stop()
 	}
-	if err := os.RemoveAll(filepath.Join(c.options.Dir, r.Seat)); err != nil {
-		return err
+	if !external {
+		if err := os.RemoveAll(filepath.Join(c.options.Dir, r.Seat)); err != nil {
+			return err
+		}
 	}
 
 	c.mu.Lock()

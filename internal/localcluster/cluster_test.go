@@ -185,7 +185,7 @@ func TestWishesFromAnotherProcessAreGrantedAndKept(t *testing.T) {
 	require.NoError(t, err)
 	ctx := t.Context()
 
-	require.NoError(t, client.AddNode(ctx, "n4", "b"))
+	require.NoError(t, client.AddNode(ctx, NewNode{Name: "n4", Zone: "b"}))
 	s := r.waitFor(t, func(s *Status) bool { return len(s.Nodes) == 4 && s.Ready() })
 	added := s.Node("n4")
 	require.True(t, alive(added.PID))
@@ -203,7 +203,7 @@ func TestWishesFromAnotherProcessAreGrantedAndKept(t *testing.T) {
 	require.Equal(t, []string{"n1"}, leaving)
 
 	for _, refused := range []error{
-		client.AddNode(ctx, "n4", ""), client.AddNode(ctx, "../x", ""), client.RemoveNode(ctx, "n9"),
+		client.AddNode(ctx, NewNode{Name: "n4"}), client.AddNode(ctx, NewNode{Name: "../x"}), client.RemoveNode(ctx, "n9"),
 		client.SetReplicationFactor(ctx, 4), client.SetReplicationFactor(ctx, 0),
 	} {
 		require.Error(t, refused)
@@ -211,7 +211,7 @@ func TestWishesFromAnotherProcessAreGrantedAndKept(t *testing.T) {
 
 	// The wish outlives the process, and so does what is half done.
 	r.stop()
-	require.ErrorIs(t, client.AddNode(ctx, "n5", ""), ErrNotRunning)
+	require.ErrorIs(t, client.AddNode(ctx, NewNode{Name: "n5"}), ErrNotRunning)
 	_, err = Connect(dir)
 	require.ErrorIs(t, err, ErrNotRunning)
 	again := run(t, Options{Dir: dir, Port: r.options.Port, Nodes: 5, ReplicationFactor: 1})
@@ -243,7 +243,7 @@ func TestNodeGoesOnlyWhenTheCoordinatorHasProvedThatItMay(t *testing.T) {
 	require.Equal(t, 3, w.staying())
 
 	// Its name and its ports can be used again.
-	require.NoError(t, r.AddNode("n2", ""))
+	require.NoError(t, r.AddNode(NewNode{Name: "n2"}))
 	s = r.waitFor(t, func(s *Status) bool { return s.Ready() })
 	require.Equal(t, AddressesOf(r.options.Port, 1).RESP, s.Node("n2").RESP)
 }
@@ -255,7 +255,7 @@ func TestProofAboutAnEarlierWishRemovesNothing(t *testing.T) {
 	kept := make(chan error, 1)
 	r.brain.mu.Lock()
 	r.brain.decide = removeLeaving
-	r.brain.during = func() { kept <- r.AddNode("n4", "") }
+	r.brain.during = func() { kept <- r.AddNode(NewNode{Name: "n4"}) }
 	r.brain.mu.Unlock()
 	require.NoError(t, r.RemoveNode("n4"))
 	require.NoError(t, <-kept)
@@ -303,7 +303,7 @@ func TestControlNeedsTheToken(t *testing.T) {
 	defer response.Body.Close()
 	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	client.info.Token += "x"
-	require.ErrorContains(t, client.AddNode(t.Context(), "n4", ""), "token")
+	require.ErrorContains(t, client.AddNode(t.Context(), NewNode{Name: "n4"}), "token")
 }
 
 func TestTakenPortIsNamed(t *testing.T) {

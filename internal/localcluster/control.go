@@ -17,7 +17,7 @@ import (
 // Cluster and change it:
 //
 //	GET  /status
-//	POST /nodes               {"name": "n4", "zone": ""}
+//	POST /nodes               {"name": "n4", "zone": "", "port": 0, "address": ""}
 //	POST /nodes/NAME/leave
 //	POST /replication-factor  {"value": 2}
 //	POST /rebalance
@@ -33,11 +33,6 @@ type controlInfo struct {
 	PID     int    `json:"pid"`
 	Address string `json:"address"`
 	Token   string `json:"token"`
-}
-
-type addNode struct {
-	Name string `json:"name"`
-	Zone string `json:"zone,omitempty"`
 }
 
 type replicationFactor struct {
@@ -99,7 +94,7 @@ func (c *Cluster) controlHandler() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, c.Status(r.Context()))
 	})
-	mux.HandleFunc("POST /nodes", wishHandler(func(_ *http.Request, a addNode) error { return c.AddNode(a.Name, a.Zone) }))
+	mux.HandleFunc("POST /nodes", wishHandler(func(_ *http.Request, n NewNode) error { return c.AddNode(n) }))
 	mux.HandleFunc("POST /nodes/{name}/leave", wishHandler(func(r *http.Request, _ struct{}) error {
 		return c.RemoveNode(r.PathValue("name"))
 	}))

@@ -29,15 +29,18 @@ const MaxNodes = 100
 type Addresses struct {
 	RESP    string `json:"resp"`              // plain Redis clients: base + 10*slot
 	Peer    string `json:"peer"`              // other nodes and the coordinator: + 1
-	Metrics string `json:"metrics"`           // Prometheus and health: + 2
+	Metrics string `json:"metrics,omitempty"` // Prometheus and health: + 2
 	HTTP    string `json:"http,omitempty"`    // HTTP and gRPC: + 3
 	Cluster string `json:"cluster,omitempty"` // Redis cluster clients: + 4
 }
 
 // AddressesOf returns the addresses of the node in a slot (0, 1, 2, ...) of a
 // cluster whose first port is base.
-func AddressesOf(base, slot int) Addresses {
-	at := func(offset int) string { return net.JoinHostPort(host, strconv.Itoa(port(base, slot, offset))) }
+func AddressesOf(base, slot int) Addresses { return addressesFrom(firstPort(base, slot)) }
+
+// addressesFrom returns the addresses of a node whose first port is first.
+func addressesFrom(first int) Addresses {
+	at := func(offset int) string { return net.JoinHostPort(host, strconv.Itoa(first+offset)) }
 	return Addresses{
 		RESP:    at(respOffset),
 		Peer:    at(peerOffset),
@@ -47,16 +50,15 @@ func AddressesOf(base, slot int) Addresses {
 	}
 }
 
-func port(base, slot, offset int) int { return base + portsPerNode*slot + offset }
+func firstPort(base, slot int) int { return base + portsPerNode*slot }
 
 // checkPorts tells which port of a node is taken, if any, before its process
-// finds out.
-func checkPorts(base, slot int, name string) error {
-	for offset := range portsUsed {
-		p := port(base, slot, offset)
+// finds out. first is the node's first port.
+func checkPorts(first int, name string) error {
+	for p := first; p < first+portsUsed; p++ {
 		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p)))
 		if err != nil {
-			return fmt.Errorf("port %d of node %s is taken (%w): choose another --port", p, name, err)
+			return fmt.Errorf("port %d of node %s is taken (%w): choose another", p, name, err)
 		}
 		listener.Close()
 	}
@@ -72,7 +74,7 @@ func FreePort(nodes int) (int, error) {
 next:
 	for base := first; base+portsPerNode*nodes < last; base += portsPerNode * MaxNodes / 10 {
 		for slot := range nodes {
-			if checkPorts(base, slot, "") != nil {
+			if checkPorts(firstPort(base, slot), "") != nil {
 				continue next
 			}
 		}

@@ -6,9 +6,10 @@ import (
 	"strconv"
 )
 
-// nodeFlags is the command line of a seat's kvnode. dir is the seat's folder.
-func nodeFlags(dir string, base int, s seat) []string {
-	at := func(offset int) string { return strconv.Itoa(port(base, s.Slot, offset)) }
+// nodeFlags is the command line of a seat's kvnode. dir is the seat's folder, first
+// its first port.
+func nodeFlags(dir string, first int, s seat) []string {
+	at := func(offset int) string { return strconv.Itoa(first + offset) }
 	flags := []string{
 		"--dir", filepath.Join(dir, "data"),
 		"--name", s.Name,
@@ -26,9 +27,9 @@ func nodeFlags(dir string, base int, s seat) []string {
 
 // nodeEnvironment has the ports that not every build of kvnode serves: in the
 // environment it ignores what it does not know.
-func nodeEnvironment(base int, s seat) []string {
+func nodeEnvironment(first int) []string {
 	return []string{
-		fmt.Sprintf("RINGKV_HTTP_PORT=%d", port(base, s.Slot, httpOffset)),
-		fmt.Sprintf("RINGKV_CLUSTER_PORT=%d", port(base, s.Slot, clusterOffset)),
+		fmt.Sprintf("RINGKV_HTTP_PORT=%d", first+httpOffset),
+		fmt.Sprintf("RINGKV_CLUSTER_PORT=%d", first+clusterOffset),
 	}
 }

@@ -18,12 +18,16 @@ type Options struct {
 	Partitions        int      // a power of two; 0 means 64
 	VirtualNodes      int      // 0 means 128
 	Zones             []string // given to nodes in turn; empty means no zones
+	// Seeds are nodes that somebody else starts, and stops in the end: the Cluster
+	// coordinates them and no more. Binary, Nodes, Zones and Port have no meaning
+	// then. Empty means that the Cluster runs its nodes itself.
+	Seeds []NewNode
 
 	// Dir is the cluster's folder, made if missing. Required.
 	Dir string
 	// Port is the RESP port of the first node; see Addresses for the others.
 	Port int
-	// Binary is the kvnode to run. Required.
+	// Binary is the kvnode to run. Required, without Seeds.
 	Binary string
 	// NodeFlags are given to every kvnode, after those of the cluster.
 	NodeFlags []string
@@ -49,6 +53,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" {
 		return o, errors.New("which folder? A cluster needs one")
 	}
+	if len(o.Seeds) > 0 {
+		o.Nodes = len(o.Seeds)
+	}
 	if o.Nodes == 0 {
 		o.Nodes = 3
 	}
@@ -70,7 +77,7 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Nodes < 0 || o.Nodes > MaxNodes:
 		return o, fmt.Errorf("%d nodes: a local cluster has 1 to %d", o.Nodes, MaxNodes)
-	case o.Port < 1 || o.Port+portsPerNode*o.Nodes > 1<<16:
+	case len(o.Seeds) == 0 && o.Port < 1 || o.Port+portsPerNode*o.Nodes > 1<<16:
 		return o, fmt.Errorf("port %d: want one from 1 on with room for %d ports below 65536", o.Port, portsPerNode*o.Nodes)
 	}
 	return o, nil
@@ -83,17 +90,29 @@ func (o Options) newWish() (*wish, error) {
 		Partitions:        o.Partitions,
 		VirtualNodes:      o.VirtualNodes,
 		ReplicationFactor: o.ReplicationFactor,
+		External:          len(o.Seeds) > 0,
 	}
-	for i := range o.Nodes {
-		zone := ""
-		if len(o.Zones) > 0 {
-			zone = o.Zones[i%len(o.Zones)]
-		}
-		if err := w.add(fmt.Sprintf("n%d", i+1), zone); err != nil {
+	for _, n := range o.firstNodes() {
+		if err := w.add(n); err != nil {
 			return nil, err
 		}
 	}
 	return w, w.check()
+}
+
+// firstNodes are the nodes of a new cluster.
+func (o Options) firstNodes() []NewNode {
+	if len(o.Seeds) > 0 {
+		return o.Seeds
+	}
+	nodes := make([]NewNode, o.Nodes)
+	for i := range nodes {
+		nodes[i].Name = fmt.Sprintf("n%d", i+1)
+		if len(o.Zones) > 0 {
+			nodes[i].Zone = o.Zones[i%len(o.Zones)]
+		}
+	}
+	return nodes
 }
 
 // FindBinary returns the kvnode to run: the one that was named, or else the one

@@ -20,6 +20,7 @@ type Status struct {
 	ClusterID         string `json:"clusterID"` // empty before the first map
 	ReplicationFactor int    `json:"replicationFactor"`
 	Partitions        int    `json:"partitions"`
+	VirtualNodes      int    `json:"virtualNodes"`
 	// Available means that every partition has a leader, and that every running
 	// node knows it.
 	Available bool `json:"available"`
@@ -30,6 +31,9 @@ type Status struct {
 	// Moves are copies to be made since there were none to make.
 	MovesDone  int      `json:"movesDone"`
 	MovesTotal int      `json:"movesTotal"`
+	BytesDone  uint64   `json:"bytesDone"` // of keys and values
+	BytesTotal uint64   `json:"bytesTotal"`
+	ETASeconds int      `json:"etaSeconds,omitempty"`
 	Notes      []string `json:"notes,omitempty"`   // what the coordinator does and waits for
 	Blocked    []string `json:"blocked,omitempty"` // what stands in its way
 	Keys       uint64   `json:"keys"`              // each counted once
@@ -82,12 +86,15 @@ func (c *Cluster) Status(ctx context.Context) Status {
 	for i, seat := range w.Seats {
 		nodes[i] = Node{
 			Name:      seat.Name,
-			Addresses: AddressesOf(c.options.Port, seat.Slot),
+			Addresses: addressesFrom(seat.first(c.options.Port)),
 			Zone:      seat.Zone,
 			Leaving:   seat.Leaving,
 		}
 		// Which of these it serves, the node says itself.
 		nodes[i].HTTP, nodes[i].Cluster = "", ""
+		if seat.Peer != "" {
+			nodes[i].Addresses = Addresses{Peer: seat.Peer}
+		}
 		if p := c.processes[seat.Name]; p != nil {
 			nodes[i].ProcessState = p.State()
 		}
@@ -103,7 +110,7 @@ func (c *Cluster) Status(ctx context.Context) Status {
 	}
 	all.Wait()
 
-	s := Status{ReplicationFactor: w.ReplicationFactor, Partitions: w.Partitions, Nodes: nodes}
+	s := Status{ReplicationFactor: w.ReplicationFactor, Partitions: w.Partitions, VirtualNodes: w.VirtualNodes, Nodes: nodes}
 	s.describe(last.result)
 	// A pass about an earlier wish says nothing about this one.
 	// Nor is all as wanted while a node that is to leave still has its seat.
@@ -124,6 +131,8 @@ func (s *Status) describe(r *coordinator.Result) {
 	s.ObservedAt = r.At
 	s.Available = r.Health.AllAvailable()
 	s.MovesDone, s.MovesTotal = r.Progress.MovesDone, r.Progress.MovesTotal
+	s.BytesDone, s.BytesTotal = r.Progress.BytesDone, r.Progress.BytesTotal
+	s.ETASeconds = int(r.Progress.ETA.Seconds())
 	s.Notes = r.Notes
 	for _, b := range r.Blocked {
 		s.Blocked = append(s.Blocked, fmt.Sprintf("%s: %s", b.Reason, b.Message))
@@ -144,6 +153,7 @@ func (c *Cluster) ask(ctx context.Context, n *Node) answer {
 		return answer{}
 	}
 	n.ID, n.Up, n.Bytes, n.LogBytes = status.Node, true, 0, status.LogBytes
+	n.RESP = cmp.Or(n.RESP, status.RESPAddress)
 	n.HTTP, n.Cluster = status.HTTPAddress, status.ClusterAddress
 	if status.Zone != "" {
 		n.Zone = status.Zone
@@ -158,7 +168,10 @@ func (c *Cluster) ask(ctx context.Context, n *Node) answer {
 			n.Leaders++
 		}
 	}
-	reason := notReady(ctx, n.Metrics)
+	reason := ""
+	if n.Metrics != "" { // where an external node serves its health, nobody has said
+		reason = notReady(ctx, n.Metrics)
+	}
 	if n.Problem = reason; reason == "" && len(status.Problems) > 0 {
 		n.Problem = status.Problems[0]
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,12 +19,19 @@ type wish struct {
 	VirtualNodes      int    `json:"virtualNodes"`
 	ReplicationFactor int    `json:"replicationFactor"`
 	Seats             []seat `json:"seats"` // in the order in which they were added
+	// External: the nodes are started by somebody else, and every seat has the
+	// peer address of its node.
+	External bool `json:"external,omitempty"`
 }
 
 // seat is the place of one node: its folder and its ports.
 type seat struct {
 	Name string `json:"name"`
 	Slot int    `json:"slot"` // which ports it has, never shared
+	// Port is the first of its ports where that was asked for; 0 means that of the
+	// slot.
+	Port int    `json:"port,omitempty"`
+	Peer string `json:"peer,omitempty"` // peer address of an external node
 	Zone string `json:"zone,omitempty"`
 	// Leaving means that the node's data are to move away, and then the node
 	// goes.
@@ -61,14 +69,34 @@ func (w *wish) staying() int {
 	return n
 }
 
+// first is the first port of the seat's node. base is the cluster's.
+func (s *seat) first(base int) int {
+	if s.Port != 0 {
+		return s.Port
+	}
+	return firstPort(base, s.Slot)
+}
+
+// peerAddress is where the seat's node talks to its peers.
+func (s *seat) peerAddress(base int) string {
+	if s.Peer != "" {
+		return s.Peer
+	}
+	return addressesFrom(s.first(base)).Peer
+}
+
 // add gives a new node a seat. A name like n4 gets the fourth slot if that is
 // free, any other name the first free one.
-func (w *wish) add(name, zone string) error {
+func (w *wish) add(n NewNode) error {
+	name := n.Name
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if w.seat(name) != nil {
 		return fmt.Errorf("there is a node %s already", name)
+	}
+	if err := w.checkPlace(n); err != nil {
+		return err
 	}
 	taken := make(map[int]bool)
 	for _, s := range w.Seats {
@@ -82,7 +110,24 @@ func (w *wish) add(name, zone string) error {
 	if slot >= MaxNodes {
 		return fmt.Errorf("a local cluster has room for %d nodes", MaxNodes)
 	}
-	w.Seats = append(w.Seats, seat{Name: name, Slot: slot, Zone: zone})
+	w.Seats = append(w.Seats, seat{Name: name, Slot: slot, Port: n.Port, Peer: n.Address, Zone: n.Zone})
+	return nil
+}
+
+// checkPlace refuses a place that this kind of cluster has no use for.
+func (w *wish) checkPlace(n NewNode) error {
+	switch {
+	case w.External && n.Address == "":
+		return fmt.Errorf("node %s is not started by this coordinator: start it, and say where its peer port is (host:port)", n.Name)
+	case !w.External && n.Address != "":
+		return fmt.Errorf("node %s is started by this cluster: it has no address yet (%s)", n.Name, n.Address)
+	case n.Address != "":
+		if _, port, err := net.SplitHostPort(n.Address); err != nil || port == "" {
+			return fmt.Errorf("address %q of node %s: want host:port", n.Address, n.Name)
+		}
+	case n.Port < 0 || n.Port > 1<<16-portsUsed:
+		return fmt.Errorf("port %d of node %s: want one with room for %d ports below 65536", n.Port, n.Name, portsUsed)
+	}
 	return nil
 }
 

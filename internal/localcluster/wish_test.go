@@ -12,7 +12,7 @@ func newWish(t *testing.T, nodes, replicationFactor int) *wish {
 	t.Helper()
 	w := &wish{Format: wishFormat, Partitions: 64, VirtualNodes: 128, ReplicationFactor: replicationFactor}
 	for i := range nodes {
-		require.NoError(t, w.add("n"+string(rune('1'+i)), ""))
+		require.NoError(t, w.add(NewNode{Name: "n" + string(rune('1'+i))}))
 	}
 	require.NoError(t, w.check())
 	return w
@@ -20,10 +20,10 @@ func newWish(t *testing.T, nodes, replicationFactor int) *wish {
 
 func TestNamesChooseTheirPorts(t *testing.T) {
 	w := newWish(t, 3, 3)
-	require.NoError(t, w.add("n7", "east"))
-	require.NoError(t, w.add("spare", ""))
-	require.NoError(t, w.add("n4", ""))
-	require.NoError(t, w.add("n5", ""))
+	require.NoError(t, w.add(NewNode{Name: "n7", Zone: "east"}))
+	require.NoError(t, w.add(NewNode{Name: "spare"}))
+	require.NoError(t, w.add(NewNode{Name: "n4"}))
+	require.NoError(t, w.add(NewNode{Name: "n5"}))
 	slots := map[string]int{}
 	for _, s := range w.Seats {
 		slots[s.Name] = s.Slot
@@ -41,16 +41,16 @@ func TestBadWishesAreRefusedAndChangeNothing(t *testing.T) {
 	require.NoError(t, w.leave("n4"))
 	before := w.clone()
 	for name, err := range map[string]error{
-		"name taken":           w.add("n1", ""),
-		"name still leaving":   w.add("n4", ""),
-		"name that is a path":  w.add("../n5", ""),
-		"empty name":           w.add("", ""),
+		"name taken":           w.add(NewNode{Name: "n1"}),
+		"name still leaving":   w.add(NewNode{Name: "n4"}),
+		"name that is a path":  w.add(NewNode{Name: "../n5"}),
+		"empty name":           w.add(NewNode{Name: ""}),
 		"unknown node":         w.leave("n9"),
 		"fewer nodes than RF":  w.leave("n1"),
 		"RF above the nodes":   w.setReplicationFactor(4),
 		"RF below one":         w.setReplicationFactor(0),
 		"RF negative":          w.setReplicationFactor(-1),
-		"name with upper case": w.add("N5", ""),
+		"name with upper case": w.add(NewNode{Name: "N5"}),
 	} {
 		require.Error(t, err, name)
 	}

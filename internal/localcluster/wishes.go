@@ -7,10 +7,21 @@ import (
 	"path/filepath"
 )
 
+// NewNode is a node to be added.
+type NewNode struct {
+	Name string `json:"name"`
+	Zone string `json:"zone,omitempty"`
+	// Port is the first of its ports; 0 means those that its name stands for.
+	Port int `json:"port,omitempty"`
+	// Address is the peer address (host:port) of a node that somebody else starts.
+	Address string `json:"address,omitempty"`
+}
+
 // AddNode starts a new node, which then gets its share of the data, or keeps one
 // that was about to leave. It returns when the node runs; Status tells when it
-// has its share.
-func (c *Cluster) AddNode(name, zone string) error {
+// has its share. An external node is only made known.
+func (c *Cluster) AddNode(n NewNode) error {
+	name := n.Name
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := c.wish.clone()
@@ -21,14 +32,17 @@ func (c *Cluster) AddNode(name, zone string) error {
 		s.Leaving = false
 		return c.commit(next)
 	}
-	if err := next.add(name, zone); err != nil {
+	if err := next.add(n); err != nil {
 		return err
+	}
+	if next.External {
+		return c.commit(next)
 	}
 	s := *next.seat(name)
 	if data := filepath.Join(c.options.Dir, name, "data"); exists(data) {
 		return fmt.Errorf("%s exists: remove it, or choose another name", data)
 	}
-	if err := checkPorts(c.options.Port, s.Slot, name); err != nil {
+	if err := checkPorts(s.first(c.options.Port), name); err != nil {
 		return err
 	}
 	before := c.wish
