@@ -20,7 +20,9 @@ var At = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 const keysPerPartition, bytesPerKey = 101, 64
 
 // NodeID is the ID of node i (0, 1, ...) of an observation.
-func NodeID(i int) cluster.NodeID { return cluster.NodeID(strings.Repeat(fmt.Sprintf("%02x", i+1), 20)) }
+func NodeID(i int) cluster.NodeID {
+	return cluster.NodeID(strings.Repeat(fmt.Sprintf("%02x", i+1), 20))
+}
 
 // Observe returns a cluster with nodes n1, n2, ... in which all is well: placed by
 // the ring, led evenly, with 101 keys of 64 bytes in each partition.
