@@ -36,7 +36,7 @@ func newCommand(s *session) *cobra.Command {
 // addClusterCommands adds the commands that the shell has too.
 func addClusterCommands(root *cobra.Command, s *session) {
 	addGroup(root, groupData, "Keys:", newDataCommands(s)...)
-	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newDoctorCommand(s))...)
+	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newPlanCommand(s), newRingCommand(s), newDoctorCommand(s))...)
 	addGroup(root, groupChange, "Change a cluster:", newChangeCommands(s)...)
 	root.AddCommand(newWALCommand())
 }

@@ -15,8 +15,7 @@ import (
 type session struct {
 	dir string
 
-	open  target.Target // nil until it is used
-	shell bool          // the commands are those of the shell
+	open target.Target // nil until it is used
 }
 
 // register adds the flags that choose the cluster.

@@ -225,10 +225,10 @@ func (e *exam) zones() {
 
 // durability: what the wish itself risks.
 func (e *exam) durability() {
-	switch rf := e.o.ReplicationFactor(); {
-	case rf == 1:
+	switch e.o.ReplicationFactor() {
+	case 1:
 		e.note("kvctl setreplica 3", "there is one copy of every key: what its node loses is lost")
-	case rf == 2:
+	case 2:
 		e.note("kvctl setreplica 3", "there are two copies of every key: writes need both, and wait while one node is down")
 	}
 }
