@@ -46,22 +46,6 @@ func Resolve(args [][]byte, r *Reply) *Spec {
 	return spec
 }
 
-// Executable returns the command or subcommand that nodes execute on a partition for
-// these arguments, which need not come from a client, or nil if there is none.
-func Executable(args [][]byte) *Spec {
-	if len(args) == 0 {
-		return nil
-	}
-	spec := Lookup(args[0])
-	if spec != nil && len(spec.Subcommands) > 0 && len(args) > 1 {
-		spec = spec.Subcommand(args[1])
-	}
-	if spec == nil || spec.Run == nil || !spec.ArityOK(len(args)) {
-		return nil
-	}
-	return spec
-}
-
 func unknownCommand(args [][]byte, r *Reply) {
 	var b strings.Builder
 	for _, a := range args[1:] {
