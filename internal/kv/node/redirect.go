@@ -37,13 +37,37 @@ func (n *Node) redirect(v *view, leader cluster.NodeID, c *replica.Request) {
 // unknown to the map, or serves no cluster clients.
 func (n *Node) moved(v *view, leader cluster.NodeID, c *replica.Request) bool {
 	slot, hasKey := v.router.KeySlot(c.Call)
-	to, known := v.clusterEndpoint(leader)
-	if !hasKey || !known || leader == n.id {
+	if !hasKey {
 		return false
 	}
-	c.Call.Out.Reset()
-	c.Call.Out.Error(fmt.Sprintf("MOVED %d %s:%d", slot, to.Host, to.Port))
-	return true
+	message := n.movedTo(v, leader, slot)
+	if message != "" {
+		c.Call.Out.Reset()
+		c.Call.Out.Error(message)
+	}
+	return message != ""
+}
+
+func (n *Node) movedTo(v *view, leader cluster.NodeID, slot uint16) string {
+	to, known := v.clusterEndpoint(leader)
+	if !known || leader == n.id {
+		return ""
+	}
+	return fmt.Sprintf("MOVED %d %s:%d", slot, to.Host, to.Port)
+}
+
+// Moved returns the error that sends a client to the leader of a slot, or "" if that
+// is this node or is not known for sure.
+func (n *Node) Moved(slot uint16) string {
+	v := n.view.Load()
+	if v == nil {
+		return ""
+	}
+	leader := v.routing.leader(v.router.Partition(slot))
+	if leader == "" || leader == n.id || !n.transport.Linked(leader) {
+		return ""
+	}
+	return n.movedTo(v, leader, slot)
 }
 
 // scanMemory is how long before a scan began a node may have ceased to lead a
