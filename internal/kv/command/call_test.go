@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -28,10 +29,20 @@ func callOf(t require.TestingT, line string) *Call {
 	return NewCall(spec, argsOf(line), 2)
 }
 
+// tagOf is the part of a key in braces, if there is one, as for slots.
+func tagOf(key []byte) []byte {
+	if _, rest, ok := bytes.Cut(key, []byte("{")); ok {
+		if tag, _, ok := bytes.Cut(rest, []byte("}")); ok && len(tag) > 0 {
+			return tag
+		}
+	}
+	return key
+}
+
 func testRouter(partitions uint32) *Router {
 	return &Router{
 		Partitions: partitions,
-		Slot:       func(key []byte) uint16 { return uint16(crc32.ChecksumIEEE(key) & 16383) },
+		Slot:       func(key []byte) uint16 { return uint16(crc32.ChecksumIEEE(tagOf(key)) & 16383) },
 		Partition:  func(slot uint16) uint32 { return uint32(slot) * partitions / 16384 },
 	}
 }
@@ -89,12 +100,18 @@ func TestManyPartitionsAnswerAsOne(t *testing.T) {
 		key := rapid.Custom(func(t *rapid.T) string { return fmt.Sprintf("k%d", rapid.IntRange(0, 30).Draw(t, "k")) })
 		for range rapid.IntRange(1, 20).Draw(t, "commands") {
 			keys := rapid.SliceOfN(key, 1, 10).Draw(t, "keys")
-			line := rapid.SampledFrom([]string{"MSET", "MGET", "DEL", "UNLINK", "EXISTS", "TOUCH", "DBSIZE", "FLUSHALL", "GET"}).Draw(t, "name")
+			line := rapid.SampledFrom([]string{"MSET", "MGET", "DEL", "UNLINK", "EXISTS", "TOUCH", "MSETEX", "DBSIZE", "FLUSHALL", "GET"}).Draw(t, "name")
 			switch line {
 			case "MSET":
 				for i, k := range keys {
 					line += fmt.Sprintf(" %s v%d", k, i)
 				}
+			case "MSETEX":
+				line += fmt.Sprintf(" %d", len(keys))
+				for i, k := range keys {
+					line += fmt.Sprintf(" %s w%d", k, i)
+				}
+				line += rapid.SampledFrom([]string{"", " EX 100", " KEEPTTL", " EX 0", " FOO"}).Draw(t, "options")
 			case "GET":
 				line += " " + keys[0]
 			case "DBSIZE", "FLUSHALL":
@@ -168,6 +185,68 @@ func TestASplitCallIsRefusedAsAWhole(t *testing.T) {
 	c := newTestCluster(16)
 	require.Equal(t, "-ERR wrong number of arguments for 'mset' command\r\n", c.do(callOf(t, "MSET a 1 b 2 c")))
 	require.Equal(t, ":0\r\n", c.do(callOf(t, "DBSIZE")))
+}
+
+func TestKeysThatDependOnEachOtherMustLieInOneSlot(t *testing.T) {
+	c := newTestCluster(16)
+	for _, line := range []string{
+		"MSETNX a 1 b 2", "MSETEX 2 a 1 b 2 NX", "MSETEX 2 a 1 b 2 EX 10 xx", "RENAME a b", "RENAMENX a b", "COPY a b", "LCS a b", "BITOP OR a b", "BITOP OR a a b",
+	} {
+		require.Equal(t, "-"+ErrCrossSlot+"\r\n", c.do(callOf(t, line)), line)
+	}
+	require.Equal(t, ":1\r\n", c.do(callOf(t, "MSETEX 3 a 1 b 2 c 3 EX 10")))
+	require.Equal(t, "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n", c.do(callOf(t, "MGET a b c")))
+	require.Equal(t, ":10\r\n", c.do(callOf(t, "TTL c")))
+	require.Equal(t, "-ERR syntax error\r\n", c.do(callOf(t, "MSETEX 2 a 1 b 2 FOO")))
+	require.Equal(t, "-ERR wrong number of key-value pairs\r\n", c.do(callOf(t, "MSETEX 3 a 1 b 2")))
+}
+
+func TestRandomKeysComeFromAllPartitionsByTheirSize(t *testing.T) {
+	for _, partitions := range []uint32{1, 16} {
+		c := newTestCluster(partitions)
+		require.Equal(t, "$-1\r\n", c.do(callOf(t, "RANDOMKEY")))
+		const keys = 40
+		for i := range keys {
+			// All in one partition of the 16 but the last four.
+			tag := "{a}"
+			if i >= keys-4 {
+				tag = fmt.Sprint(i)
+			}
+			c.do(callOf(t, fmt.Sprintf("SET %d%s v", i, tag)))
+		}
+		c.do(callOf(t, "SET gone v PX 1"))
+		for _, s := range c.stores {
+			s.Now += 2
+		}
+		drawn := map[string]int{}
+		const draws = 400 * keys
+		for range draws {
+			drawn[c.do(callOf(t, "RANDOMKEY"))]++
+		}
+		require.Len(t, drawn, keys)
+		for key, n := range drawn {
+			// Six standard deviations, and a little for the key that has
+			// expired and still counts for its partition.
+			require.InDelta(t, draws/keys, n, 6*20+40, "%q of %d partitions", key, partitions)
+		}
+	}
+}
+
+func TestRandomKeyIsFairAmongManyKeys(t *testing.T) {
+	c := newTestCluster(1)
+	const keys, draws = 2 * randomWhole, 200 * randomWhole
+	for i := range keys {
+		c.do(callOf(t, fmt.Sprintf("SET key:%d v", i)))
+	}
+	drawn := map[string]int{}
+	for range draws {
+		drawn[c.do(callOf(t, "RANDOMKEY"))]++
+	}
+	require.Len(t, drawn, keys)
+	for key, n := range drawn {
+		// Chance gives 100 +- 60, gaps of unequal size some more.
+		require.InDelta(t, draws/keys, n, 95, key)
+	}
 }
 
 func TestRoutingOneKeyAllocatesNothing(t *testing.T) {

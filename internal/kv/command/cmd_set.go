@@ -1,13 +1,26 @@
 package command
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
-// setOptions are the options of SET and GETEX.
+// setOptions are the options of SET, GETEX and MSETEX.
 type setOptions struct {
-	nx, xx, get, keepTTL, persist bool
-	expire                        []byte // the argument of unit; nil: none
-	unit                          expireUnit
+	nx, xx, ifEq, get, keepTTL, persist bool
+	equal                               []byte // the argument of IFEQ
+	expire                              []byte // the argument of unit
+	unit                                expireUnit
 }
+
+// setOptionsFor says whose options are to be read.
+type setOptionsFor uint8
+
+const (
+	forSet setOptionsFor = iota
+	forGetEx
+	forMSetEx
+)
 
 // expireUnit says how to read an expiry argument.
 type expireUnit uint8
@@ -20,23 +33,27 @@ const (
 	pxAt              // milliseconds since the Unix epoch
 )
 
-// parseSetOptions reads the options of SET or, with forGet, of GETEX. An option may
-// come twice, the last one counts; those that exclude each other are an error.
-func parseSetOptions(options [][]byte, forGet bool, r *Reply) (o setOptions, ok bool) {
+// parseSetOptions reads the options of a command. An option may come twice, the
+// last one counts; those that exclude each other are an error.
+func parseSetOptions(options [][]byte, command setOptionsFor, r *Reply) (o setOptions, ok bool) {
 	for i := 0; i < len(options); i++ {
 		opt := options[i]
+		more := i+1 < len(options)
 		switch unit := unitOf(opt); {
-		case !forGet && is(opt, "NX") && !o.xx:
+		case command != forGetEx && is(opt, "NX") && !o.xx && !o.ifEq:
 			o.nx = true
-		case !forGet && is(opt, "XX") && !o.nx:
+		case command != forGetEx && is(opt, "XX") && !o.nx && !o.ifEq:
 			o.xx = true
-		case !forGet && is(opt, "GET"):
+		case command == forSet && is(opt, "IFEQ") && !o.nx && !o.xx && !o.ifEq && more:
+			i++
+			o.ifEq, o.equal = true, options[i]
+		case command == forSet && is(opt, "GET"):
 			o.get = true
-		case !forGet && is(opt, "KEEPTTL") && o.unit == noUnit:
+		case command != forGetEx && is(opt, "KEEPTTL") && o.unit == noUnit:
 			o.keepTTL = true
-		case forGet && is(opt, "PERSIST") && o.unit == noUnit:
+		case command == forGetEx && is(opt, "PERSIST") && o.unit == noUnit:
 			o.persist = true
-		case unit != noUnit && !o.keepTTL && !o.persist && (o.unit == noUnit || o.unit == unit) && i+1 < len(options):
+		case unit != noUnit && !o.keepTTL && !o.persist && (o.unit == noUnit || o.unit == unit) && more:
 			i++
 			o.unit, o.expire = unit, options[i]
 		default:
@@ -86,14 +103,14 @@ func expireMillis(c *Context, arg []byte, unit expireUnit, fullName string, r *R
 	return at, true
 }
 
-// SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
+// SET key value [NX | XX | IFEQ comparison-value] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
 func set(c *Context, args [][]byte, r *Reply) {
 	if len(args) == 3 {
 		c.Store.Set(args[1], args[2], 0)
 		r.OK()
 		return
 	}
-	o, ok := parseSetOptions(args[3:], false, r)
+	o, ok := parseSetOptions(args[3:], forSet, r)
 	if !ok {
 		return
 	}
@@ -111,7 +128,7 @@ func set(c *Context, args [][]byte, r *Reply) {
 			r.Null()
 		}
 	}
-	if o.nx && found || o.xx && !found {
+	if o.nx && found || o.xx && !found || o.ifEq && !(found && bytes.Equal(old.Value, o.equal)) {
 		if !o.get {
 			r.Null()
 		}
@@ -141,9 +158,20 @@ func setWithExpiry(c *Context, args [][]byte, unit expireUnit, fullName string, 
 	r.OK()
 }
 
+// DELIFEQ key value, as in Valkey 9
+func delIfEq(c *Context, args [][]byte, r *Reply) {
+	it, found := c.get(args[1])
+	if !found || !bytes.Equal(it.Value, args[2]) {
+		r.Int(0)
+		return
+	}
+	c.Store.Delete(args[1])
+	r.Int(1)
+}
+
 // GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
 func getEx(c *Context, args [][]byte, r *Reply) {
-	o, ok := parseSetOptions(args[2:], true, r)
+	o, ok := parseSetOptions(args[2:], forGetEx, r)
 	if !ok {
 		return
 	}

@@ -58,6 +58,24 @@ func mSet(c *Context, args [][]byte, r *Reply) {
 	r.OK()
 }
 
+// MSETNX key value [key value ...]
+func mSetNX(c *Context, args [][]byte, r *Reply) {
+	if len(args)%2 == 0 {
+		r.Error(arityError("msetnx"))
+		return
+	}
+	for i := 1; i < len(args); i += 2 {
+		if _, taken := c.get(args[i]); taken {
+			r.Int(0)
+			return
+		}
+	}
+	for i := 1; i < len(args); i += 2 {
+		c.Store.Set(args[i], args[i+1], 0)
+	}
+	r.Int(1)
+}
+
 // STRLEN key
 func strLen(c *Context, args [][]byte, r *Reply) {
 	it, _ := c.get(args[1])
@@ -125,8 +143,7 @@ func setRange(c *Context, args [][]byte, r *Reply) {
 		return
 	}
 	from, to := int(offset), int(offset)+len(args[3])
-	value := c.room(max(len(it.Value), to))
-	clear(value[copy(value, it.Value):])
+	value := c.grown(it.Value, int64(to))
 	copy(value[from:to], args[3])
 	c.Store.Set(args[1], value, it.ExpireAt)
 	r.Int(int64(len(value)))

@@ -20,9 +20,10 @@ type Context struct {
 	scratch []byte
 }
 
-// MaxValueBytes is the longest value that a command may make: 512 MiB, as Redis
-// has it by default. It is part of what commands mean, so it is no setting.
-const MaxValueBytes = 512 << 20
+// MaxValueBytes is the longest value that a command may make out of shorter ones.
+// It is what a client can send by default, so that nothing is made that could not
+// be copied. It is part of what commands mean, so it is no setting.
+const MaxValueBytes = 64 << 20
 
 // maxScratch is the room that a context keeps from one command to the next.
 const maxScratch = 1 << 20

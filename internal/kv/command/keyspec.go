@@ -59,37 +59,46 @@ func (s *Spec) HasKeys() bool { return len(s.KeySpecs) > 0 }
 // arguments make no sense. The arguments begin with the command's name.
 func (s *Spec) KeyRange(args [][]byte) (first, last, step int) {
 	switch {
-	case s.FirstKey > 0 && s.FirstKey < len(args):
-		last = s.LastKey
-		if last < 0 {
-			last += len(args)
-		}
-		return s.FirstKey, min(last, len(args)-1), s.KeyStep
-	case s.FirstKey == 0 && len(s.KeySpecs) > 0:
+	case s.FirstKey > 0:
+		return keyRange(s.FirstKey, s.LastKey, s.KeyStep, len(args))
+	case len(s.KeySpecs) > 0:
 		return s.KeySpecs[0].find(args)
 	}
 	return 0, -1, 1
 }
 
+// keyRange finds the last of the keys that lie among so many arguments.
+func keyRange(begin, end, step, argc int) (first, last, _ int) {
+	if begin >= argc {
+		return 0, -1, 1
+	}
+	if end < 0 {
+		end += argc
+	}
+	end = min(end, argc-1)
+	if step > 1 && end > begin {
+		end -= (end - begin) % step
+	}
+	return begin, end, step
+}
+
 // find returns the positions of the spec's keys as KeyRange does.
 func (k *KeySpec) find(args [][]byte) (first, last, step int) {
+	if !k.ByCount {
+		last = k.Last
+		if last >= 0 {
+			last += k.Begin
+		}
+		return keyRange(k.Begin, last, k.Step, len(args))
+	}
 	if k.Begin >= len(args) {
 		return 0, -1, 1
 	}
-	if k.ByCount {
-		n, ok := parseInt(args[k.Begin])
-		if !ok || n < 1 || n > int64(len(args)-k.Begin-1)/int64(k.Step) {
-			return 0, -1, 1
-		}
-		return k.Begin + 1, k.Begin + 1 + (int(n)-1)*k.Step, k.Step
+	n, ok := parseInt(args[k.Begin])
+	if !ok || n < 1 || n > int64(len(args)-k.Begin-1)/int64(k.Step) {
+		return 0, -1, 1
 	}
-	last = k.Last
-	if last < 0 {
-		last += len(args)
-	} else {
-		last += k.Begin
-	}
-	return k.Begin, min(last, len(args)-1), k.Step
+	return k.Begin + 1, k.Begin + 1 + (int(n)-1)*k.Step, k.Step
 }
 
 // KeyArg is a key among the arguments of a command.

@@ -84,7 +84,9 @@ func buildIndexes() (map[string]*Spec, []*Spec, []*Spec) {
 		s.deriveKeyRange()
 		ids = append(ids, s)
 	}
-	for _, group := range [][]*Spec{stringCommands, keyCommands, connectionCommands, transactionCommands, serverCommands, clusterCommands, internalCommands} {
+	for _, group := range [][]*Spec{
+		stringCommands, bitmapCommands, keyCommands, connectionCommands, transactionCommands, serverCommands, internalCommands,
+	} {
 		for _, s := range group {
 			s.FullName = s.Name
 			number(s)

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 )
@@ -15,6 +17,10 @@ func combine(c *Call, parts []Part) {
 	switch c.Spec.Merge {
 	case MergeSum:
 		ok = sum(out, parts)
+	case MergeMin:
+		ok = smallest(out, parts)
+	case MergeRandom:
+		ok = random(out, parts)
 	case MergeOK:
 		out.OK()
 		ok = true
@@ -74,6 +80,48 @@ func sum(out *Reply, parts []Part) bool {
 		total += n
 	}
 	out.Int(total)
+	return true
+}
+
+func smallest(out *Reply, parts []Part) bool {
+	least := int64(math.MaxInt64)
+	for _, p := range parts {
+		n, rest, ok := header(p.Call.Out.Buf, ':')
+		if !ok || len(rest) > 0 {
+			return false
+		}
+		least = min(least, n)
+	}
+	out.Int(least)
+	return true
+}
+
+// random takes the key of one part. Each part has the number of its keys and one of
+// them, or null.
+func random(out *Reply, parts []Part) bool {
+	total := int64(0)
+	var chosen []byte
+	for _, p := range parts {
+		elements, rest, ok := header(p.Call.Out.Buf, '*')
+		if !ok || elements != 2 {
+			return false
+		}
+		n, key, ok := header(rest, ':')
+		if !ok || n < 0 {
+			return false
+		}
+		if n == 0 || key[0] == '_' || string(key) == "$-1\r\n" {
+			continue
+		}
+		if total += n; rand.Int64N(total) < n {
+			chosen = key
+		}
+	}
+	if chosen == nil {
+		out.Null()
+		return true
+	}
+	out.Buf = append(out.Buf, chosen...)
 	return true
 }
 

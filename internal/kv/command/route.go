@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 )
@@ -29,7 +30,11 @@ type Part struct {
 // there are no parts.
 func (r *Router) Route(dst []Part, c *Call) []Part {
 	dst = dst[:0]
-	switch c.Spec.Scope {
+	scope := c.Spec.Scope
+	if scope == Keys && c.Spec.Together != nil && c.Spec.Together(c.Args) {
+		scope = Key
+	}
+	switch scope {
 	case Key:
 		slot, ok := r.commonSlot(c)
 		if !ok {
@@ -38,17 +43,11 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 		}
 		return append(dst, Part{Partition: r.Partition(slot), Call: c})
 	case Keys:
-		if (len(c.Args)-c.Spec.FirstKey)%max(c.Spec.KeyStep, 1) != 0 {
+		if _, last, step := c.Spec.KeyRange(c.Args); last+step > len(c.Args) {
 			// The last key lacks its value. A part must not get what the whole
 			// would be refused for.
 			c.Fail(arityError(c.Spec.FullName))
 			return dst
-		}
-		if c.Cluster {
-			if _, ok := r.commonSlot(c); !ok {
-				c.Fail(ErrCrossSlot)
-				return dst
-			}
 		}
 		if p, ok := r.commonPartition(c); ok {
 			return append(dst, Part{Partition: p, Call: c})
@@ -61,13 +60,6 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 			return dst
 		}
 		return append(dst, Part{Partition: p, Call: c})
-	case Slot:
-		slot, ok := slotArg(c.Args[2], &c.Out)
-		if !ok {
-			c.Finish()
-			return dst
-		}
-		return append(dst, Part{Partition: r.Partition(slot), Call: c})
 	case Partitions:
 		if r.Partitions == 1 {
 			return append(dst, Part{Call: c})
@@ -79,29 +71,6 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 	}
 	c.Fail("ERR '" + c.Spec.FullName + "' is no command for a partition")
 	return dst
-}
-
-// RouteTo is Route for a call of Partitions scope that concerns only some of them.
-// It completes a call that concerns none.
-func (r *Router) RouteTo(dst []Part, c *Call, partitions []uint32) []Part {
-	dst = dst[:0]
-	for _, p := range partitions {
-		dst = append(dst, Part{Partition: p, Call: c.part(c.Args)})
-	}
-	if len(dst) == 0 {
-		combine(c, nil)
-		c.Finish()
-	}
-	return dst
-}
-
-// KeySlot returns the slot of the first key of a call, or false if it has none.
-func (r *Router) KeySlot(c *Call) (uint16, bool) {
-	first, last, _ := c.Spec.KeyRange(c.Args)
-	if first > last {
-		return 0, false
-	}
-	return r.Slot(c.Args[first]), true
 }
 
 // commonSlot returns the slot of all keys; a call without keys belongs to slot 0.
@@ -129,7 +98,8 @@ func (r *Router) commonPartition(c *Call) (p uint32, ok bool) {
 	return p, true
 }
 
-// splitKeys makes one call per partition, in the order in which they are named.
+// splitKeys makes one call per partition, in the order in which they are named. What
+// stands before the keys and after them goes to each.
 func (r *Router) splitKeys(dst []Part, c *Call) []Part {
 	first, last, step := c.Spec.KeyRange(c.Args)
 	place := map[uint32]int{}
@@ -139,11 +109,18 @@ func (r *Router) splitKeys(dst []Part, c *Call) []Part {
 		if !ok {
 			k = len(dst)
 			place[p] = k
-			dst = append(dst, Part{Partition: p, Call: c.part([][]byte{c.Args[0]})})
+			dst = append(dst, Part{Partition: p, Call: c.part(slices.Clone(c.Args[:first]))})
 		}
 		part := &dst[k]
-		part.Call.Args = append(part.Call.Args, c.Args[i:min(i+step, len(c.Args))]...)
+		part.Call.Args = append(part.Call.Args, c.Args[i:i+step]...)
 		part.keys = append(part.keys, n)
+	}
+	for i := range dst {
+		call := dst[i].Call
+		call.Args = append(call.Args, c.Args[last+step:]...)
+		if k := c.Spec.KeySpecs[0]; k.ByCount {
+			call.Args[k.Begin] = strconv.AppendInt(nil, int64(len(dst[i].keys)), 10)
+		}
 	}
 	return dst
 }

@@ -24,6 +24,9 @@ type Spec struct {
 	// FirstKey 0: there is none. A negative LastKey counts from the end, -1 being
 	// the last argument.
 	FirstKey, LastKey, KeyStep int
+	// Together, if set, tells for Scope Keys whether the keys of a call depend on
+	// each other, so that it is as if the scope were Key.
+	Together func(args [][]byte) bool
 	// Merge says how replies of several partitions become one.
 	Merge Merge
 	// Run executes the command on one partition; nil for Connection scope and for
@@ -35,6 +38,9 @@ type Spec struct {
 	// Group, Since and Summary are for COMMAND DOCS; Tips for COMMAND INFO.
 	Group, Since, Summary string
 	Tips                  []string
+	// Difference says how the command differs from that of Redis 7.2, and why,
+	// for the documentation. Empty: not at all.
+	Difference string
 }
 
 // Flags say what kind of command it is.
@@ -58,8 +64,6 @@ const (
 	SkipSlowlog // not in the slow log
 	// Internal commands are made by nodes and refused from clients.
 	Internal
-	// ClusterOnly commands are for cluster clients and refused from others.
-	ClusterOnly
 )
 
 var flagNames = []struct {
@@ -98,8 +102,6 @@ const (
 	Partitions
 	// OnePartition: the cursor in argument 1 names the partition.
 	OnePartition
-	// Slot: argument 2 names the slot.
-	Slot
 )
 
 // Merge says how the replies of several partitions become one.
@@ -112,6 +114,8 @@ const (
 	MergeOK           // OK if all are
 	MergeByKey        // one array element per key, in the order of the keys
 	MergeConcat       // arrays are put one after the other
+	MergeMin          // the smallest integer
+	MergeRandom       // one of the keys, with the chance of a partition by its size
 )
 
 // IsWrite tells whether the command goes through the log.

@@ -1,10 +1,18 @@
 package command
 
+// Differences that several commands have.
+const (
+	acrossSlots   = "All keys must lie in one slot, else CROSSSLOT: they belong to one partition, whose log makes the command atomic."
+	eachPartition = "The keys may lie in any slots. Those of one partition are dealt with at once, others a moment earlier or later."
+	longest       = "The value may become 64 MiB long, as a client can send it; Redis allows 512 MiB."
+)
+
 var stringCommands = []*Spec{
 	{Name: "get", Arity: 2, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: get,
 		Group: "string", Since: "1.0.0", Summary: "Returns the string value of a key."},
 	{Name: "set", Arity: -3, Flags: Write | DenyOOM, Scope: Key, KeySpecs: setKeySpecs, Run: set,
-		Group: "string", Since: "1.0.0", Summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."},
+		Group: "string", Since: "1.0.0", Summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+		Difference: "Takes IFEQ too, as in Valkey 8.1."},
 	{Name: "getex", Arity: -2, Flags: Write | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: getEx,
 		Group: "string", Since: "6.2.0", Summary: "Returns the string value of a key after setting its expiration time."},
 	{Name: "getdel", Arity: 2, Flags: Write | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyDelete), Run: getDel,
@@ -19,20 +27,37 @@ var stringCommands = []*Spec{
 		Group: "string", Since: "2.6.0", Summary: "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist."},
 	{Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Scope: Keys, KeySpecs: keysFrom1(1, KeyRO|KeyAccess), Merge: MergeByKey, Run: mGet,
 		Group: "string", Since: "1.0.0", Summary: "Atomically returns the string values of one or more keys.",
-		Tips: []string{"request_policy:multi_shard"}},
+		Tips:       []string{"request_policy:multi_shard"},
+		Difference: eachPartition},
 	{Name: "mset", Arity: -3, Flags: Write | DenyOOM, Scope: Keys, KeySpecs: keysFrom1(2, KeyOW|KeyUpdate), Merge: MergeOK, Run: mSet,
 		Group: "string", Since: "1.0.1", Summary: "Atomically creates or modifies the string values of one or more keys.",
-		Tips: []string{"request_policy:multi_shard", "response_policy:all_succeeded"}},
+		Tips:       []string{"request_policy:multi_shard", "response_policy:all_succeeded"},
+		Difference: eachPartition},
+	{Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Scope: Key, KeySpecs: keysFrom1(2, KeyOW|KeyInsert), Run: mSetNX,
+		Group: "string", Since: "1.0.1", Summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+		Difference: acrossSlots},
+	{Name: "msetex", Arity: -4, Flags: Write | DenyOOM, Scope: Keys, KeySpecs: msetexKeySpecs, Together: msetexIsConditional, Merge: MergeMin, Run: mSetEx,
+		Group: "string", Since: "8.4.0", Summary: "Atomically sets multiple string keys with a shared expiration in a single operation.",
+		Tips:       []string{"request_policy:multi_shard", "response_policy:all_succeeded"},
+		Difference: "As in Redis 8.4. Without NX and XX the keys may lie in several slots, and those of each partition are set together."},
+	{Name: "delifeq", Arity: 3, Flags: Write, Scope: Key, KeySpecs: oneKey(KeyRM | KeyAccess | KeyDelete), Run: delIfEq,
+		Group: "string", Since: "9.0.0", Summary: "Deletes a key if its value is equal to the given one.",
+		Difference: "As in Valkey 9."},
+	{Name: "lcs", Arity: -3, Flags: ReadOnly, Scope: Key, KeySpecs: []KeySpec{{Flags: KeyRO | KeyAccess, Begin: 1, Last: 1, Step: 1}}, Run: lcs,
+		Group: "string", Since: "7.0.0", Summary: "Finds the longest common substring.",
+		Difference: acrossSlots},
 	{Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO), Run: strLen,
 		Group: "string", Since: "2.2.0", Summary: "Returns the length of a string value."},
 	{Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyInsert), Run: appendValue,
-		Group: "string", Since: "2.0.0", Summary: "Appends a string to the value of a key. Creates the key if it doesn't exist."},
+		Group: "string", Since: "2.0.0", Summary: "Appends a string to the value of a key. Creates the key if it doesn't exist.",
+		Difference: longest},
 	{Name: "getrange", Arity: 4, Flags: ReadOnly, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: getRange,
 		Group: "string", Since: "2.4.0", Summary: "Returns a substring of the string stored at a key."},
 	{Name: "substr", Arity: 4, Flags: ReadOnly, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: getRange,
 		Group: "string", Since: "1.0.0", Summary: "Returns a substring from a string value."},
 	{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyUpdate), Run: setRange,
-		Group: "string", Since: "2.2.0", Summary: "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist."},
+		Group: "string", Since: "2.2.0", Summary: "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
+		Difference: longest},
 	{Name: "incr", Arity: 2, Flags: Write | DenyOOM | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: incr,
 		Group: "string", Since: "1.0.0", Summary: "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist."},
 	{Name: "decr", Arity: 2, Flags: Write | DenyOOM | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: decr,
@@ -58,3 +83,6 @@ var setKeySpecs = []KeySpec{{
 		return KeyOW | KeyUpdate
 	},
 }}
+
+// msetexKeySpecs: the keys of MSETEX come after their number.
+var msetexKeySpecs = []KeySpec{{Flags: KeyOW | KeyUpdate, Begin: 1, ByCount: true, Step: 2}}

@@ -57,35 +57,10 @@ var handlers = map[string]handler{
 	"config|resetstat": func(c *conn, _ [][]byte, r *command.Reply) { c.server.stats.reset(); r.OK() },
 	"config|help":      help(configHelp),
 
-	"info": info,
+	"object|help": help(objectHelp),
+	"memory|help": help(memoryHelp),
 
-	"asking":                        func(_ *conn, _ [][]byte, r *command.Reply) { r.OK() }, // slots never migrate
-	"cluster|slots":                 shown("slots", clusterSlots),
-	"cluster|shards":                shown("shards", clusterShards),
-	"cluster|nodes":                 shown("nodes", clusterNodes),
-	"cluster|info":                  clusterInfo,
-	"cluster|myid":                  clusterMyID,
-	"cluster|myshardid":             clusterMyID,
-	"cluster|keyslot":               clusterKeySlot,
-	"cluster|replicas":              clusterReplicas,
-	"cluster|slaves":                clusterReplicas,
-	"cluster|links":                 clusterLinks,
-	"cluster|count-failure-reports": clusterFailureReports,
-	"cluster|help":                  help(clusterHelp),
-	"cluster|addslots":              clusterChange,
-	"cluster|addslotsrange":         clusterChange,
-	"cluster|bumpepoch":             clusterChange,
-	"cluster|delslots":              clusterChange,
-	"cluster|delslotsrange":         clusterChange,
-	"cluster|failover":              clusterChange,
-	"cluster|flushslots":            clusterChange,
-	"cluster|forget":                clusterChange,
-	"cluster|meet":                  clusterChange,
-	"cluster|replicate":             clusterChange,
-	"cluster|reset":                 clusterChange,
-	"cluster|saveconfig":            clusterChange,
-	"cluster|set-config-epoch":      clusterChange,
-	"cluster|setslot":               clusterChange,
+	"info": info,
 }
 
 // syntax is the error for options that make no sense.
@@ -194,7 +169,7 @@ func hello(c *conn, args [][]byte, r *command.Reply) {
 	r.BulkString("id")
 	r.Int(int64(c.id))
 	r.BulkString("mode")
-	r.BulkString(c.mode())
+	r.BulkString("standalone")
 	r.BulkString("role")
 	r.BulkString("master")
 	r.BulkString("modules")

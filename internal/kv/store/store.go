@@ -104,6 +104,12 @@ func (s *Store) Len() int { return s.index.count }
 // each. It needs the lock for reading.
 func (s *Store) Bytes() int64 { return s.arena.live }
 
+// ItemBytes returns the bytes that a key and what it holds take: the record and its
+// entry in the index.
+func ItemBytes(key []byte, it Item) int {
+	return recordSize(len(key), len(it.Value), it.ExpireAt != 0) + 8
+}
+
 // MemoryBytes returns the bytes that the store holds from the process: records,
 // dead records, free room, index, and what snapshots keep alive. It needs the
 // lock for reading.

@@ -1,0 +1,43 @@
+package command
+
+var bitmapCommands = []*Spec{
+	{Name: "setbit", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: setBit,
+		Group: "bitmap", Since: "2.2.0", Summary: "Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist.",
+		Difference: longest},
+	{Name: "getbit", Arity: 3, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: getBit,
+		Group: "bitmap", Since: "2.2.0", Summary: "Returns a bit value by offset.",
+		Difference: "Offsets end at 64 MiB, as values do."},
+	{Name: "bitcount", Arity: -2, Flags: ReadOnly, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: bitCount,
+		Group: "bitmap", Since: "2.6.0", Summary: "Counts the number of set bits (population counting) in a string."},
+	{Name: "bitpos", Arity: -3, Flags: ReadOnly, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: bitPos,
+		Group: "bitmap", Since: "2.8.7", Summary: "Finds the first set (1) or clear (0) bit in a string."},
+	{Name: "bitop", Arity: -4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: []KeySpec{
+		{Flags: KeyOW | KeyUpdate, Begin: 2, Step: 1}, {Flags: KeyRO | KeyAccess, Begin: 3, Last: -1, Step: 1},
+	}, Run: bitOp,
+		Group: "bitmap", Since: "2.6.0", Summary: "Performs bitwise operations on multiple strings, and stores the result.",
+		Difference: acrossSlots},
+	{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Scope: Key, KeySpecs: bitfieldKeySpecs, Run: bitfield,
+		Group: "bitmap", Since: "3.2.0", Summary: "Performs arbitrary bitfield integer operations on strings.",
+		Difference: longest},
+	{Name: "bitfield_ro", Arity: -2, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: bitfieldRO,
+		Group: "bitmap", Since: "6.0.0", Summary: "Performs arbitrary read-only bitfield integer operations on strings."},
+}
+
+// bitfieldKeySpecs: BITFIELD only reads if all its operations are GET.
+var bitfieldKeySpecs = []KeySpec{{
+	Flags: KeyRW | KeyAccess | KeyUpdate | KeyVariableFlags, Begin: 1, Step: 1,
+	Notes: "This command allows both access and modification of the key",
+	Vary: func(args [][]byte) KeyFlags {
+		for i := 2; i < len(args); {
+			switch {
+			case is(args[i], "GET"):
+				i += 3
+			case is(args[i], "OVERFLOW"):
+				i += 2
+			default:
+				return KeyRW | KeyAccess | KeyUpdate
+			}
+		}
+		return KeyRO | KeyAccess
+	},
+}}
