@@ -19,20 +19,20 @@ type pipeline struct {
 }
 
 func pipelineOf(name string, depth int) *pipeline {
-	var in bytes.Buffer
+	var in []byte
 	var out strings.Builder
 	value := strings.Repeat("v", 64)
 	for i := range depth {
 		key := fmt.Sprintf("key:%012d", i)
 		if name == "SET" {
-			encode(&in, []string{"SET", key, value})
+			in = appendCommand(in, []string{"SET", key, value})
 			out.WriteString("+OK\r\n")
 		} else {
-			encode(&in, []string{"GET", key})
+			in = appendCommand(in, []string{"GET", key})
 			fmt.Fprintf(&out, "$%d\r\n%s\r\n", len(value), value)
 		}
 	}
-	return &pipeline{in.Bytes(), []byte(out.String()), make([]byte, out.Len())}
+	return &pipeline{in, []byte(out.String()), make([]byte, out.Len())}
 }
 
 func (p *pipeline) run(t testing.TB, c *client) {

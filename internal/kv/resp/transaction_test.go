@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -250,11 +249,10 @@ func TestTransactionsDoWhatTheyDoInRedis(t *testing.T) {
 				continue
 			}
 			past = append(past, fmt.Sprintf("%d: %q", who, args))
-			var b bytes.Buffer
-			encode(&b, args)
+			request := string(appendCommand(nil, args))
 			var replies [2]string
 			for j, c := range clients[who] {
-				c.send(b.String())
+				c.send(request)
 				var err error
 				replies[j], err = readReply(c.in, false)
 				require.NoError(t, err)
