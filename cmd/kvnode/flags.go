@@ -21,6 +21,8 @@ type flags struct {
 	dir, name, zone     string
 	bind, advertiseHost string
 	respPort, peerPort  int
+	clusterPort         int
+	announceCluster     string
 	metricsPort         int
 	memoryLimit         int64
 	drainTimeout        time.Duration
@@ -34,6 +36,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.bind, "bind", "0.0.0.0", "address to listen on")
 	s.StringVar(&f.advertiseHost, "advertise-host", "", "host under which peers and clients reach this node (default: the bind address)")
 	s.IntVar(&f.respPort, "resp-port", 6379, "port for Redis clients; any node serves any key")
+	s.IntVar(&f.clusterPort, "cluster-port", 6380, "port for clients of Redis Cluster, which are sent to the node that leads the key")
+	s.StringVar(&f.announceCluster, "announce-cluster", "", "host:port under which clients of Redis Cluster reach this node (default: the advertised host and the cluster port)")
 	s.IntVar(&f.peerPort, "peer-port", 7000, "port for peers and the coordinator")
 	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
 	s.Int64Var(&f.memoryLimit, "memory-limit", 0, "most bytes that data may take; 0 takes three quarters of the container's limit, -1 means none")
@@ -77,12 +81,29 @@ func (f *flags) check() error {
 	if _, err := f.level(); err != nil {
 		return err
 	}
-	for name, port := range map[string]int{"resp": f.respPort, "peer": f.peerPort, "metrics": f.metricsPort} {
+	if f.announceCluster != "" {
+		if err := checkAnnounced(f.announceCluster); err != nil {
+			return err
+		}
+	}
+	for name, port := range map[string]int{"resp": f.respPort, "cluster": f.clusterPort, "peer": f.peerPort, "metrics": f.metricsPort} {
 		if port < 0 || port > math.MaxUint16 {
 			return fmt.Errorf("--%s-port is %d: use a number from 0 to 65535 (0 takes any free port)", name, port)
 		}
 	}
 	return nil
+}
+
+// checkAnnounced refuses an address that clients could not use: they get it with MOVED
+// and split it at the last colon.
+func checkAnnounced(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && host != "" && !strings.ContainsAny(host, " \r\n\t,@") {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("--announce-cluster is %q: use host:port, such as kv-0.example.com:6380", address)
 }
 
 func (f *flags) level() (slog.Level, error) {
@@ -103,10 +124,10 @@ func (f *flags) logger() *slog.Logger {
 }
 
 // listeners are the open ports.
-type listeners struct{ resp, peer, metrics net.Listener }
+type listeners struct{ resp, cluster, peer, metrics net.Listener }
 
 func (l *listeners) close() {
-	for _, x := range []net.Listener{l.resp, l.peer, l.metrics} {
+	for _, x := range []net.Listener{l.resp, l.cluster, l.peer, l.metrics} {
 		if x != nil {
 			_ = x.Close() // usually closed by its server already
 		}
@@ -119,7 +140,7 @@ func (f *flags) listen() (*listeners, error) {
 		to   *net.Listener
 		port int
 		name string
-	}{{&l.resp, f.respPort, "resp"}, {&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
+	}{{&l.resp, f.respPort, "resp"}, {&l.cluster, f.clusterPort, "cluster"}, {&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
 		var err error
 		if *x.to, err = net.Listen("tcp", net.JoinHostPort(f.bind, strconv.Itoa(x.port))); err != nil {
 			l.close()
@@ -132,6 +153,14 @@ func (f *flags) listen() (*listeners, error) {
 // advertised returns the address under which others reach a listener.
 func (f *flags) advertised(l net.Listener) string {
 	return net.JoinHostPort(f.advertiseHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// announced returns the address that clients of Redis Cluster are given.
+func (f *flags) announced(l net.Listener) string {
+	if f.announceCluster != "" {
+		return f.announceCluster
+	}
+	return f.advertised(l)
 }
 
 // memory returns the most bytes that data may take, and makes the garbage

@@ -73,7 +73,8 @@ func run(ctx context.Context, f *flags) error {
 	n, err := node.Open(node.Options{
 		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,
 		PeerAddress: f.advertised(listeners.peer), RESPAddress: f.advertised(listeners.resp),
-		MemoryLimit: limit, Logger: logger, Version: buildVersion(),
+		ClusterAddress: f.announced(listeners.cluster),
+		MemoryLimit:    limit, Logger: logger, Version: buildVersion(),
 		Fatal: func(err error) {
 			// The log cannot be trusted any more: nothing may be acknowledged from
 			// here on, so the process ends without another step.
@@ -85,12 +86,12 @@ func run(ctx context.Context, f *flags) error {
 		return err
 	}
 	logger.Info("node started", "node", n.ID(), "name", f.name, "version", buildVersion(), "dir", f.dir,
-		"resp", listeners.resp.Addr(), "peer", listeners.peer.Addr(), "memoryLimit", limit)
+		"resp", listeners.resp.Addr(), "cluster", listeners.cluster.Addr(), "peer", listeners.peer.Addr(), "memoryLimit", limit)
 
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", n.Transport().Handler())
 	mux.Handle("/admin/", rpc.NewHandler(n))
-	redis := resp.New(resp.Options{Backend: backend{n}, Logger: logger, Version: buildVersion()})
+	redis := resp.New(resp.Options{Backend: backend{n}, Cluster: n, Logger: logger, Version: buildVersion()})
 	peer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	metrics := &http.Server{Handler: rpc.NewHealthHandler(n, metricsHandler(n, redis)), ReadHeaderTimeout: 5 * time.Second}
 	serve := func(what string, err error) {
@@ -101,6 +102,7 @@ func run(ctx context.Context, f *flags) error {
 	go func() { serve("peers", peer.Serve(listeners.peer)) }()
 	go func() { serve("metrics", metrics.Serve(listeners.metrics)) }()
 	go func() { serve("redis clients", redis.Serve(listeners.resp)) }()
+	go func() { serve("redis cluster clients", redis.ServeCluster(listeners.cluster)) }()
 
 	select {
 	case err = <-fatal:

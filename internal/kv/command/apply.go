@@ -21,7 +21,7 @@ func Apply(c *Context, args [][]byte, r *Reply) error {
 	return nil
 }
 
-// Executable returns what the first argument names, which the log or another node
+// Executable returns the command or subcommand that the arguments name, which the log or another node
 // has sent, or nil if this version cannot execute it.
 func Executable(args [][]byte) *Spec {
 	spec := Lookup(args[0])

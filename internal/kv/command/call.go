@@ -15,6 +15,10 @@ type Call struct {
 	Args [][]byte
 	// ReadAny lets any replica answer a read, possibly behind.
 	ReadAny bool
+	// Cluster is for calls of cluster clients: all keys must be in one slot, and
+	// who does not lead it answers where the leader is; a call without keys
+	// concerns what the node leads.
+	Cluster bool
 	// Deadline is when waiting for a leader must end; zero: the node's own.
 	Deadline time.Time
 	// Out takes the reply; Out.Proto is the client's protocol version. Until
@@ -45,7 +49,7 @@ func NewCall(spec *Spec, args [][]byte, proto uint8) *Call {
 // complete, and its reply used up.
 func (c *Call) Reset(spec *Spec, args [][]byte, proto uint8) {
 	c.Spec, c.Args = spec, args
-	c.ReadAny, c.Deadline, c.OnComplete = false, time.Time{}, nil
+	c.ReadAny, c.Cluster, c.Deadline, c.OnComplete = false, false, time.Time{}, nil
 	c.Out.Reset()
 	c.Out.Proto = proto
 	if c.wake == nil {

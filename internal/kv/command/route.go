@@ -49,6 +49,12 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 			c.Fail(arityError(c.Spec.FullName))
 			return dst
 		}
+		if c.Cluster {
+			if _, ok := r.commonSlot(c); !ok {
+				c.Fail(ErrCrossSlot)
+				return dst
+			}
+		}
 		if p, ok := r.commonPartition(c); ok {
 			return append(dst, Part{Partition: p, Call: c})
 		}
@@ -60,6 +66,13 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 			return dst
 		}
 		return append(dst, Part{Partition: p, Call: c})
+	case Slot:
+		slot, ok := slotArg(c.Args[2], &c.Out)
+		if !ok {
+			c.Finish()
+			return dst
+		}
+		return append(dst, Part{Partition: r.Partition(slot), Call: c})
 	case Partitions:
 		if r.Partitions == 1 {
 			return append(dst, Part{Call: c})
@@ -71,6 +84,29 @@ func (r *Router) Route(dst []Part, c *Call) []Part {
 	}
 	c.Fail("ERR '" + c.Spec.FullName + "' is no command for a partition")
 	return dst
+}
+
+// RouteTo is Route for a call of Partitions scope that concerns only some of them.
+// It completes a call that concerns none.
+func (r *Router) RouteTo(dst []Part, c *Call, partitions []uint32) []Part {
+	dst = dst[:0]
+	for _, p := range partitions {
+		dst = append(dst, Part{Partition: p, Call: c.part(c.Args)})
+	}
+	if len(dst) == 0 {
+		combine(c, nil)
+		c.Finish()
+	}
+	return dst
+}
+
+// KeySlot returns the slot of the first key of a call, or false if it has none.
+func (r *Router) KeySlot(c *Call) (uint16, bool) {
+	first, last, _ := c.Spec.KeyRange(c.Args)
+	if first > last {
+		return 0, false
+	}
+	return r.Slot(c.Args[first]), true
 }
 
 // commonSlot returns the slot of all keys; a call without keys belongs to slot 0.

@@ -64,6 +64,8 @@ const (
 	SkipSlowlog // not in the slow log
 	// Internal commands are made by nodes and refused from clients.
 	Internal
+	// ClusterOnly commands are for cluster clients and refused from others.
+	ClusterOnly
 )
 
 var flagNames = []struct {
@@ -102,6 +104,8 @@ const (
 	Partitions
 	// OnePartition: the cursor in argument 1 names the partition.
 	OnePartition
+	// Slot: argument 2 names the slot.
+	Slot
 )
 
 // Merge says how the replies of several partitions become one.

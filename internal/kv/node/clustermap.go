@@ -35,7 +35,7 @@ func (n *Node) newView(m *cluster.Map, last *view) *view {
 	if last != nil {
 		v.routing = last.routing
 	} else {
-		v.routing = newRouting(m.Partitions, n.clock.Monotonic)
+		v.routing = newRouting(n.id, m.Partitions, n.clock.Monotonic)
 	}
 	return v
 }

@@ -22,6 +22,7 @@ type Transport interface {
 	SendForwardReply(to cluster.NodeID, reply *transport.ForwardReply)
 	SendLeading(to cluster.NodeID, news []cluster.Leadership)
 	SendSnapshot(ctx context.Context, to cluster.NodeID, header transport.SnapshotHeader, body io.Reader) error
+	Linked(to cluster.NodeID) bool
 	Stats() transport.Stats
 	Handler() http.Handler
 	Close()

@@ -92,6 +92,7 @@ type Node struct {
 	transport Transport
 	shards    []*shard
 	view      atomic.Pointer[view]
+	topology  atomic.Pointer[builtTopology]
 	memory    memory
 	forwards  forwards
 	waiting   waiting
@@ -250,6 +251,9 @@ func (n *Node) revive(found *wal.Recovery, m *cluster.Map) error {
 			continue
 		}
 		rec := found.Replicas[p]
+		if v := n.view.Load(); v != nil && int(p) < v.m.Partitions {
+			v.routing.mayHaveLed(p)
+		}
 		if err := n.openReplica(p, rec.Replica, rec); err != nil {
 			return err
 		}

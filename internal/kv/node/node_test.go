@@ -40,9 +40,11 @@ func newSeat(t *testing.T, name string) *seat {
 
 func (s *seat) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+func (s *seat) clusterAddress() string { return s.name + ".kv:6380" }
+
 func (s *seat) start() {
 	n, err := Open(Options{
-		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379",
+		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379", ClusterAddress: s.clusterAddress(),
 		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	require.NoError(s.t, err)
@@ -81,7 +83,8 @@ func testMap(seats []*seat, partitions, rf int) *cluster.Map {
 		ReplicationFactor: rf, Settings: cluster.DefaultSettings(),
 	}
 	for _, s := range seats {
-		m.Members = append(m.Members, cluster.Member{ID: s.node.ID(), Name: s.name, State: cluster.MemberActive, PeerAddress: s.address()})
+		m.Members = append(m.Members, cluster.Member{ID: s.node.ID(), Name: s.name, State: cluster.MemberActive,
+			PeerAddress: s.address(), ClusterAddress: s.clusterAddress()})
 	}
 	m.Initial = spread(seats, partitions, rf)
 	return m
@@ -119,19 +122,31 @@ func waitReady(t *testing.T, seats ...*seat) {
 	}, 20*time.Second, 20*time.Millisecond)
 }
 
-func (s *seat) do(args ...string) string {
+func (s *seat) do(args ...string) string { return s.submit(s.newCall(args...)) }
+
+// askedByCluster executes a command of a cluster client.
+func (s *seat) askedByCluster(args ...string) string {
+	c := s.newCall(args...)
+	c.Cluster = true
+	return s.submit(c)
+}
+
+func (s *seat) newCall(args ...string) *command.Call {
 	raw := make([][]byte, len(args))
 	for i, a := range args {
 		raw[i] = []byte(a)
 	}
-	spec := command.Lookup(raw[0])
+	spec := command.Executable(raw)
 	require.NotNil(s.t, spec, args[0])
-	c := command.NewCall(spec, raw, 2)
+	return command.NewCall(spec, raw, 2)
+}
+
+func (s *seat) submit(c *command.Call) string {
 	s.node.Submit([]*command.Call{c})
 	select {
 	case <-c.Done():
 	case <-time.After(20 * time.Second):
-		s.t.Fatalf("%v was not answered", args)
+		s.t.Fatalf("%q was not answered", c.Args)
 	}
 	return string(c.Wait())
 }

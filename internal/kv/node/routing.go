@@ -14,10 +14,13 @@ import (
 // routing knows the leader of every partition: from the node's own replicas, and
 // from what leaders tell everybody. It works without the coordinator.
 type routing struct {
+	self      cluster.NodeID
 	monotonic func() int64
 	entries   []atomic.Pointer[cluster.Leadership] // by partition; nil while unknown
+	history   []leaderHistory                      // by partition
+	changes   atomic.Uint64                        // of what clients are told
 
-	mu      sync.Mutex
+	mu      sync.Mutex                   // held while an entry changes
 	known   int                          // partitions with a leader; guarded by mu
 	broken  int64                        // since when not all have one, see leaderless; guarded by mu
 	waiting map[uint32]map[uint64]func() // run when the partition's entry changes; guarded by mu
@@ -29,10 +32,12 @@ type routing struct {
 const neverWhole = math.MinInt64
 
 // newRouting takes a clock in nanoseconds.
-func newRouting(partitions int, monotonic func() int64) *routing {
+func newRouting(self cluster.NodeID, partitions int, monotonic func() int64) *routing {
 	return &routing{
+		self:      self,
 		monotonic: monotonic,
 		entries:   make([]atomic.Pointer[cluster.Leadership], partitions),
+		history:   make([]leaderHistory, partitions),
 		broken:    neverWhole,
 		waiting:   map[uint32]map[uint64]func(){},
 	}
@@ -55,22 +60,18 @@ func (t *routing) learn(news cluster.Leadership, local bool) bool {
 		return false
 	}
 	entry := &t.entries[news.Partition]
-	var had bool
-	for {
-		old := entry.Load()
-		if old != nil && !newer(&news, old, local) {
-			return false
-		}
-		if !entry.CompareAndSwap(old, &news) {
-			continue
-		}
-		had = old != nil && old.Leader.Node != ""
-		break
-	}
 	t.mu.Lock()
-	if has := news.Leader.Node != ""; has != had {
+	old := entry.Load()
+	if old != nil && !newer(&news, old, local) {
+		t.mu.Unlock()
+		return false
+	}
+	entry.Store(&news)
+	had, has := old != nil && old.Leader.Node != "", news.Leader.Node != ""
+	if has != had {
 		t.count(has)
 	}
+	t.note(&news)
 	fns := t.waiting[news.Partition]
 	delete(t.waiting, news.Partition)
 	t.mu.Unlock()

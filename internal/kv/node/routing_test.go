@@ -37,7 +37,7 @@ func TestRoutingTakesOverOnlyWhatIsNewer(t *testing.T) {
 		"a local replica that is behind the news": {have: led(3, 1, "a"), news: led(2, 1, ""), local: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRouting(1, stopped)
+			r := newRouting("self", 1, stopped)
 			require.Equal(t, 1, missing(r))
 			require.True(t, r.learn(c.have, false))
 			require.Equal(t, c.taken, r.learn(c.news, c.local))
@@ -52,7 +52,7 @@ func TestRoutingTakesOverOnlyWhatIsNewer(t *testing.T) {
 }
 
 func TestWhoWaitsForALeaderIsWokenOnceByNews(t *testing.T) {
-	r := newRouting(2, stopped)
+	r := newRouting("self", 2, stopped)
 	woken := 0
 	r.onChange(0, func() { woken++ })
 	require.True(t, r.learn(led(1, 1, "a"), false))
@@ -61,12 +61,12 @@ func TestWhoWaitsForALeaderIsWokenOnceByNews(t *testing.T) {
 }
 
 func TestNewsOfAPartitionThatDoesNotExistAreIgnored(t *testing.T) {
-	require.False(t, newRouting(1, stopped).learn(cluster.Leadership{Partition: 7, Term: 1}, false))
+	require.False(t, newRouting("self", 1, stopped).learn(cluster.Leadership{Partition: 7, Term: 1}, false))
 }
 
 func TestTheTimeWithoutALeaderBeginsWhenTheFirstIsLostAndEndsWithTheLast(t *testing.T) {
 	now := time.Duration(0)
-	r := newRouting(2, func() int64 { return int64(now) })
+	r := newRouting("self", 2, func() int64 { return int64(now) })
 	partition := func(p uint32, term uint64, node cluster.NodeID) cluster.Leadership {
 		return cluster.Leadership{Partition: p, Term: term, Leader: cluster.Replica{ID: 1, Node: node}}
 	}

@@ -18,6 +18,7 @@ import (
 //	   │
 //	 route ── leader here ──> replica ──> Finish
 //	   ├───── leader elsewhere ──> forward ──> ForwardReply
+//	   │              └──────────> a cluster client's: answer where (see redirect)
 //	   └───── no leader, or it did not execute: wait for news of a leader, route again
 //
 // The wait ends at the call's deadline. A call is tried again only when it
@@ -61,6 +62,10 @@ func (n *Node) Submit(calls []*command.Call) {
 
 // start sends a call, or each of its parts, to its partition.
 func (n *Node) start(v *view, c *command.Call, deadline int64) {
+	if c.Cluster && (c.Spec.Scope == command.Partitions || c.Spec.Scope == command.OnePartition) {
+		n.startOwn(v, c, deadline)
+		return
+	}
 	var room [4]command.Part
 	parts := v.router.Route(room[:0], c)
 	command.Gather(c, parts)
@@ -81,11 +86,13 @@ func (n *Node) route(c *replica.Request) {
 	if c.Write && n.waiting.join(c, false) {
 		return
 	}
-	switch leader := v.routing.leader(c.Partition); leader {
-	case "":
+	switch leader := v.routing.leader(c.Partition); {
+	case leader == "":
 		n.later(v, c)
-	case n.id:
+	case leader == n.id:
 		n.execute(c)
+	case c.Call.Cluster:
+		n.redirect(v, leader, c)
 	default:
 		n.forward(leader, c)
 	}
@@ -137,8 +144,11 @@ func (n *Node) later(v *view, c *replica.Request) {
 	left := c.Deadline - n.clock.Monotonic()
 	if left <= 0 {
 		c.Call.Out.Reset()
-		c.Call.Out.Error(fmt.Sprintf(
-			"CLUSTERDOWN partition %d has no leader that answers: the command was not executed", c.Partition))
+		// Where a cluster client is sent now is not known to answer from here.
+		if !c.Call.Cluster || !n.moved(v, v.routing.leader(c.Partition), c) {
+			c.Call.Out.Error(fmt.Sprintf(
+				"CLUSTERDOWN partition %d has no leader that answers: the command was not executed", c.Partition))
+		}
 		n.finish(c)
 		return
 	}

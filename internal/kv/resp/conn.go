@@ -32,6 +32,8 @@ type conn struct {
 	local  string
 	since  time.Time
 	shard  *shard // of the statistics
+	// cluster: it came in on a listener of cluster clients.
+	cluster bool
 
 	parser parser
 	slab   [][]byte // the arguments of the commands that are being served

@@ -73,7 +73,7 @@ func (c *conn) fillGroup() bool {
 		}
 		args := slab[from:len(slab):len(slab)]
 		c.refusal.Reset()
-		spec := command.Resolve(args, &c.refusal)
+		spec := c.resolve(args)
 		switch {
 		case spec == nil:
 			c.refuseTransaction(args)
@@ -92,6 +92,16 @@ func (c *conn) fillGroup() bool {
 	return g.size > 0
 }
 
+// resolve finds the command that the client asks for, or returns nil and the refusal.
+func (c *conn) resolve(args [][]byte) *command.Spec {
+	spec := command.Resolve(args, &c.refusal)
+	if spec != nil && spec.Flags&command.ClusterOnly != 0 && !c.cluster {
+		c.refusal.Error(errClusterDisabled)
+		return nil
+	}
+	return spec
+}
+
 // admit makes a command part of the group.
 func (c *conn) admit(spec *command.Spec, args [][]byte) {
 	if spec.Scope == command.Connection {
@@ -103,7 +113,7 @@ func (c *conn) admit(spec *command.Spec, args [][]byte) {
 	g := &c.group
 	call := c.call(g.size, spec, args)
 	g.size++
-	call.ReadAny = c.readAny
+	call.ReadAny, call.Cluster = c.readAny, c.cluster
 	c.endCommand(call)
 	g.remote = append(g.remote, call)
 	c.note(spec, args)

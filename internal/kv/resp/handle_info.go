@@ -54,6 +54,11 @@ func info(c *conn, args [][]byte, r *command.Reply) {
 // infoSections puts the server's sections and the backend's together.
 func (s *Server) infoSections(c *conn) []InfoSection {
 	sections := []InfoSection{s.serverInfo(c), s.clientsInfo(), s.statsInfo()}
+	enabled := 0
+	if c.cluster {
+		enabled = 1
+	}
+	sections = append(sections, InfoSection{"Cluster", []InfoField{number("cluster_enabled", enabled)}})
 	late := []InfoSection{s.errorInfo(), s.commandInfo(), s.latencyInfo()}
 	for _, add := range s.options.Backend.Info() {
 		i := slices.IndexFunc(sections, func(o InfoSection) bool { return strings.EqualFold(o.Name, add.Name) })
@@ -64,6 +69,14 @@ func (s *Server) infoSections(c *conn) []InfoSection {
 		}
 	}
 	return append(sections, late...)
+}
+
+// mode is how clients are told to talk to the listener.
+func (c *conn) mode() string {
+	if c.cluster {
+		return "cluster"
+	}
+	return "standalone"
 }
 
 func number[T ~int | ~int64 | ~uint64](name string, n T) InfoField {
@@ -79,7 +92,7 @@ func (s *Server) serverInfo(c *conn) InfoSection {
 	}
 	return InfoSection{"Server", []InfoField{
 		{"redis_version", RedisVersion},
-		{"redis_mode", "standalone"},
+		{"redis_mode", c.mode()},
 		{"ringkv_version", s.options.Version},
 		{"os", runtime.GOOS + " " + runtime.GOARCH},
 		number("arch_bits", strconv.IntSize),

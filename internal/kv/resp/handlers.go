@@ -61,6 +61,34 @@ var handlers = map[string]handler{
 	"memory|help": help(memoryHelp),
 
 	"info": info,
+
+	"asking":                        func(_ *conn, _ [][]byte, r *command.Reply) { r.OK() }, // slots never migrate
+	"cluster|slots":                 shown("slots", clusterSlots),
+	"cluster|shards":                shown("shards", clusterShards),
+	"cluster|nodes":                 shown("nodes", clusterNodes),
+	"cluster|info":                  clusterInfo,
+	"cluster|myid":                  clusterMyID,
+	"cluster|myshardid":             clusterMyID,
+	"cluster|keyslot":               clusterKeySlot,
+	"cluster|replicas":              clusterReplicas,
+	"cluster|slaves":                clusterReplicas,
+	"cluster|links":                 clusterLinks,
+	"cluster|count-failure-reports": clusterFailureReports,
+	"cluster|help":                  help(clusterHelp),
+	"cluster|addslots":              clusterChange,
+	"cluster|addslotsrange":         clusterChange,
+	"cluster|bumpepoch":             clusterChange,
+	"cluster|delslots":              clusterChange,
+	"cluster|delslotsrange":         clusterChange,
+	"cluster|failover":              clusterChange,
+	"cluster|flushslots":            clusterChange,
+	"cluster|forget":                clusterChange,
+	"cluster|meet":                  clusterChange,
+	"cluster|replicate":             clusterChange,
+	"cluster|reset":                 clusterChange,
+	"cluster|saveconfig":            clusterChange,
+	"cluster|set-config-epoch":      clusterChange,
+	"cluster|setslot":               clusterChange,
 }
 
 // syntax is the error for options that make no sense.
@@ -169,7 +197,7 @@ func hello(c *conn, args [][]byte, r *command.Reply) {
 	r.BulkString("id")
 	r.Int(int64(c.id))
 	r.BulkString("mode")
-	r.BulkString("standalone")
+	r.BulkString(c.mode())
 	r.BulkString("role")
 	r.BulkString("master")
 	r.BulkString("modules")

@@ -8,6 +8,8 @@ import (
 // Options make a Server. Zero values mean the defaults.
 type Options struct {
 	Backend Backend // required
+	// Cluster is required for ServeCluster.
+	Cluster Cluster
 	Logger  *slog.Logger
 	// Version is the program's own, shown by INFO.
 	Version string

@@ -25,6 +25,7 @@ type Server struct {
 	hashSeed maphash.Seed // keys the hash by which connections find conflicts
 	started  time.Time
 	runID    string
+	topology topologyReplies
 
 	// Settings that CONFIG SET can change.
 	maxConnections atomic.Int64
@@ -65,7 +66,9 @@ func New(o Options) *Server {
 
 // Serve accepts connections until the listener fails or the server is shut down;
 // then it returns nil. It closes the listener.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
+
+func (s *Server) serve(l net.Listener, cluster bool) error {
 	defer l.Close()
 	s.mu.Lock()
 	if s.closed {
@@ -89,7 +92,7 @@ func (s *Server) Serve(l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = time.Millisecond
-			s.accept(socket)
+			s.accept(socket, cluster)
 		case s.draining.Load() || errors.Is(err, net.ErrClosed):
 			return nil
 		case isTemporary(err):
@@ -113,8 +116,9 @@ func isTemporary(err error) bool {
 }
 
 // accept starts a connection, or refuses it.
-func (s *Server) accept(socket net.Conn) {
+func (s *Server) accept(socket net.Conn, cluster bool) {
 	c := newConn(s, socket)
+	c.cluster = cluster
 	s.mu.Lock()
 	full := int64(len(s.conns)) >= s.maxConnections.Load()
 	if s.closed || full {

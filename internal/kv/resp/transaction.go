@@ -69,6 +69,10 @@ func (c *conn) queue(spec *command.Spec, args [][]byte, r *command.Reply) {
 		t.refused = true
 		return
 	}
+	if c.cluster && !c.readAny && c.moved(spec, args, r) {
+		t.refused = true
+		return
+	}
 	for _, a := range args {
 		t.bytes += len(a)
 	}
@@ -171,7 +175,7 @@ func (c *conn) submitStep(spec *command.Spec, args [][]byte, s step) {
 	g := &c.group
 	call := c.call(g.size, spec, args)
 	g.size++
-	call.ReadAny = c.readAny
+	call.ReadAny, call.Cluster = c.readAny, c.cluster
 	c.lastCommand.Store(s.spec)
 	g.remote = append(g.remote, call)
 	g.step = s

@@ -159,7 +159,7 @@ func (p *peer) shakeHands(conn net.Conn, address string) (*outStream, error) {
 		return nil, err
 	}
 	limited.N = math.MaxInt64
-	return &outStream{p: p, conn: conn, live: live, r: r, session: h.Get(headerSession)}, nil
+	return &outStream{p: p, conn: conn, live: live, r: r, session: h.Get(headerSession), since: time.Now()}, nil
 }
 
 // readRefusal returns what the peer said as it refused.

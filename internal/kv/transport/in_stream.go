@@ -19,8 +19,9 @@ import (
 type inStream struct {
 	p       *peer
 	conn    net.Conn
-	session string        // of the process that dialed
-	attempt uint64        // of that process
+	session string // of the process that dialed
+	attempt uint64 // of that process
+	since   time.Time
 	done    chan struct{} // closed when nothing of it will be handled any more
 }
 
@@ -55,7 +56,7 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	s := &inStream{p: p, conn: conn, session: from.session, attempt: from.attempt, done: make(chan struct{})}
+	s := &inStream{p: p, conn: conn, session: from.session, attempt: from.attempt, since: time.Now(), done: make(chan struct{})}
 	s.run(rw.Reader)
 }
 

@@ -17,6 +17,7 @@ type outStream struct {
 	live    *liveReader
 	r       *bufio.Reader // of live
 	session string        // of the process that answered
+	since   time.Time
 }
 
 // maxWriteBytes bounds what one write takes from a lane, so that a long queue of

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 )
@@ -27,6 +28,9 @@ type PeerStats struct {
 	// Connected: this node's connection to the peer is up. Linked: the one back
 	// is up too, so requests can be forwarded.
 	Connected, Linked bool
+	// OutSince is when the connection to the peer was made, InSince the one from
+	// it; zero: there is none.
+	OutSince, InSince time.Time
 	// Connects counts the connections made to the peer, DialFailures the
 	// attempts that failed, Broken the connections that broke.
 	Connects, DialFailures, Broken uint64
@@ -108,6 +112,12 @@ func (p *peer) stats() PeerStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.Connected, s.Linked = p.out != nil, p.linked()
+	if p.out != nil {
+		s.OutSince = p.out.since
+	}
+	if p.in != nil {
+		s.InSince = p.in.since
+	}
 	for i := range p.lanes {
 		s.QueuedBytes += p.lanes[i].bytes
 	}

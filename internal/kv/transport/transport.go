@@ -130,6 +130,18 @@ func (t *Transport) Send(to cluster.NodeID, msgs []Message) {
 	t.unknownPeer.Add(uint64(len(msgs)))
 }
 
+// Linked tells whether a peer can be reached and can answer: whether requests can be
+// forwarded to it.
+func (t *Transport) Linked(to cluster.NodeID) bool {
+	p := t.peer(to)
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.linked()
+}
+
 // SendForward queues a request for a peer, and keeps nothing of it. An error
 // (ErrNotConnected, ErrQueueFull, ErrTooLarge, ErrClosed) means that it did not
 // leave and never will. Otherwise Handler.ForwardReply or Handler.Unreachable

@@ -1,0 +1,200 @@
+package node
+
+import (
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/ring"
+)
+
+// Topology is what clients of Redis Cluster are told: who is in the cluster and who
+// leads which slots. It never changes; another one takes its place.
+//
+// Nodes that have heard the same news give the same answer. There is no hole in it:
+// while a partition elects a leader, the last one is named, whose node, or any other,
+// holds what clients send until there is a new one.
+type Topology struct {
+	// Epoch rises with every change of a leader and of the map.
+	Epoch uint64
+	Nodes []Endpoint // sorted by ID
+	Self  int        // this node's place in Nodes
+	// Ranges are by rising slot and have no gap; neighbours have different
+	// leaders. It is empty while the node belongs to no cluster.
+	Ranges []SlotRange
+}
+
+// Endpoint is a node as clients reach it.
+type Endpoint struct {
+	ID       cluster.NodeID
+	Host     string // never empty
+	Port     int
+	PeerPort int
+}
+
+// SlotRange is a run of slots with one leader.
+type SlotRange struct {
+	First, Last uint16
+	Leader      int // its place in Topology.Nodes
+}
+
+// builtTopology remembers what a Topology was made from.
+type builtTopology struct {
+	Topology
+	view    *view
+	changes uint64
+}
+
+// Topology returns what clients should believe now: the same pointer until
+// something has changed.
+func (n *Node) Topology() *Topology {
+	v := n.view.Load()
+	if v == nil {
+		return &Topology{Nodes: []Endpoint{n.ownEndpoint()}}
+	}
+	changes := v.routing.changes.Load()
+	if t := n.topology.Load(); t != nil && t.view == v && t.changes == changes {
+		return &t.Topology
+	}
+	t := &builtTopology{view: v, changes: changes}
+	n.buildTopology(v, &t.Topology)
+	n.topology.Store(t)
+	return &t.Topology
+}
+
+func (n *Node) buildTopology(v *view, t *Topology) {
+	t.Epoch = v.m.Revision
+	t.Self = -1
+	places := map[cluster.NodeID]int{}
+	for i := range v.m.Members {
+		m := &v.m.Members[i]
+		endpoint, ok := endpointOf(m)
+		if m.ID == n.id {
+			endpoint, ok = n.ownEndpoint(), true
+			t.Self = len(t.Nodes)
+		}
+		if ok && m.State != cluster.MemberLost {
+			places[m.ID] = len(t.Nodes)
+			t.Nodes = append(t.Nodes, endpoint)
+		}
+	}
+	if t.Self < 0 { // it left the map, and serves until it ends
+		t.Self = len(t.Nodes)
+		t.Nodes = append(t.Nodes, n.ownEndpoint())
+	}
+	span := ring.Slots / v.m.Partitions
+	for p := range v.routing.history {
+		first, last := uint16(p*span), uint16((p+1)*span-1)
+		leader := shownLeader(v, uint32(p), places, t.Self)
+		if l := v.routing.history[p].last.Load(); l != nil {
+			t.Epoch += l.Term
+		}
+		if k := len(t.Ranges) - 1; k >= 0 && t.Ranges[k].Leader == leader {
+			t.Ranges[k].Last = last
+			continue
+		}
+		t.Ranges = append(t.Ranges, SlotRange{First: first, Last: last, Leader: leader})
+	}
+}
+
+// shownLeader returns the place of the node that clients are told to ask for a
+// partition: its last known leader, else a replica, else the node that answers.
+func shownLeader(v *view, p uint32, places map[cluster.NodeID]int, self int) int {
+	candidates := v.m.Initial[p]
+	if last := v.routing.history[p].last.Load(); last != nil {
+		candidates = append([]cluster.Replica{last.Leader}, last.Voters...)
+	}
+	for _, c := range candidates {
+		if place, ok := places[c.Node]; ok {
+			return place
+		}
+	}
+	return self
+}
+
+// endpointOf returns where clients reach a member, or false if it serves no cluster
+// clients.
+func endpointOf(m *cluster.Member) (Endpoint, bool) {
+	return endpoint(m.ID, m.ClusterAddress, m.PeerAddress)
+}
+
+func (n *Node) ownEndpoint() Endpoint {
+	e, ok := endpoint(n.id, n.opts.ClusterAddress, n.opts.PeerAddress)
+	if !ok {
+		e = Endpoint{ID: n.id, Host: "127.0.0.1"}
+	}
+	return e
+}
+
+func endpoint(id cluster.NodeID, address, peerAddress string) (Endpoint, bool) {
+	host, port, ok := splitAddress(address)
+	_, peerPort, _ := splitAddress(peerAddress)
+	return Endpoint{ID: id, Host: host, Port: port, PeerPort: peerPort}, ok
+}
+
+func splitAddress(address string) (host string, port int, ok bool) {
+	host, digits, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return "", 0, false
+	}
+	port, err = strconv.Atoi(digits)
+	return host, port, err == nil && port > 0
+}
+
+// clusterEndpoint returns where cluster clients reach a node, or false.
+func (v *view) clusterEndpoint(id cluster.NodeID) (Endpoint, bool) {
+	m := v.m.Member(id)
+	if m == nil {
+		return Endpoint{}, false
+	}
+	return endpointOf(m)
+}
+
+// SlotHealth counts the slots by what is known of their leader.
+type SlotHealth struct {
+	OK        int // with a leader
+	Suspected int // without one, for less time than a command waits
+	Failed    int // without one for longer
+}
+
+// SlotHealth returns the health of all slots; none is counted before the node belongs
+// to a cluster.
+func (n *Node) SlotHealth() SlotHealth {
+	v := n.view.Load()
+	if v == nil {
+		return SlotHealth{}
+	}
+	missing, since := v.routing.leaderless()
+	missing *= ring.Slots / v.m.Partitions
+	if since < n.callTimeout {
+		return SlotHealth{OK: ring.Slots - missing, Suspected: missing}
+	}
+	return SlotHealth{OK: ring.Slots - missing, Failed: missing}
+}
+
+// Link is a connection with a peer that is up.
+type Link struct {
+	Peer        cluster.NodeID
+	Outgoing    bool // this node made it, and sends on it
+	Since       time.Time
+	QueuedBytes int // waiting to be sent
+}
+
+// Links returns the connections with peers, sorted by peer.
+func (n *Node) Links() []Link {
+	peers := n.transport.Stats().Peers
+	var links []Link
+	for _, id := range slices.Sorted(maps.Keys(peers)) {
+		p := peers[id]
+		if !p.OutSince.IsZero() {
+			links = append(links, Link{Peer: id, Outgoing: true, Since: p.OutSince, QueuedBytes: p.QueuedBytes})
+		}
+		if !p.InSince.IsZero() {
+			links = append(links, Link{Peer: id, Since: p.InSince})
+		}
+	}
+	return links
+}
