@@ -19,6 +19,7 @@ const (
 	groupLook   = "look"
 	groupChange = "change"
 	groupRun    = "run"
+	groupLoad   = "load"
 )
 
 // newCommand returns all commands. They work on the cluster of the session.
@@ -26,7 +27,7 @@ func newCommand(s *session) *cobra.Command {
 	root := newRoot()
 	s.register(root.PersistentFlags())
 	addClusterCommands(root, s)
-	addGroup(root, groupRun, "Run and measure clusters:",
+	addGroup(root, groupRun, "Run clusters:",
 		newLocalCommand(&s.dir), newDemoCommand(), newLoadCommand(), newShellCommand(s))
 	root.AddCommand(newVersionCommand())
 	markUsageErrors(root)
@@ -38,7 +39,7 @@ func addClusterCommands(root *cobra.Command, s *session) {
 	addGroup(root, groupData, "Keys:", newDataCommands(s)...)
 	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newPlanCommand(s), newRingCommand(s), newDoctorCommand(s))...)
 	addGroup(root, groupChange, "Change a cluster:", newChangeCommands(s)...)
-	root.AddCommand(newWALCommand())
+	addGroup(root, groupLoad, "Measure and examine:", newBenchCommand(s), newWALCommand())
 }
 
 func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
