@@ -43,12 +43,13 @@ bench: ## Run the benchmarks; BENCH=pattern chooses some of them
 fmt: ## Format the Go code
 	@linter=$$(hack/tool golangci-lint) && "$$linter" fmt
 
-generate: ## Renew the generated code, the CRD and the manager's role
+generate: ## Renew the generated code, the CRD, the manager's role and docs/commands.md
 	@generator=$$(hack/tool controller-gen) && \
 	"$$generator" object paths=./api/... && \
 	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
 	"$$generator" rbac:roleName=ringkv-manager paths=./internal/controller/... output:rbac:artifacts:config=config/rbac
 	@mkdir -p charts/ringkv/crds charts/ringkv/files && cp config/crd/bases/*.yaml charts/ringkv/crds/ && cp config/rbac/role.yaml charts/ringkv/files/
+	go run ./hack/commands > docs/commands.md
 
 clean: ## Delete what was built here; the machine's cache of tools stays
 	rm -rf bin build
