@@ -31,11 +31,17 @@ func (b backend) Info() []resp.InfoSection {
 	return []resp.InfoSection{
 		{Name: "Memory", Fields: []resp.InfoField{
 			{Name: "used_memory", Value: count(s.MemoryUsed)},
+			{Name: "used_memory_human", Value: human(s.MemoryUsed)},
 			{Name: "maxmemory", Value: count(s.MemoryLimit)},
+			{Name: "maxmemory_human", Value: human(s.MemoryLimit)},
 			{Name: "maxmemory_policy", Value: "noeviction"},
+			{Name: "mem_allocator", Value: "go"},
 		}},
 		{Name: "Persistence", Fields: []resp.InfoField{
 			{Name: "loading", Value: "0"},
+			{Name: "rdb_bgsave_in_progress", Value: "0"},
+			{Name: "aof_enabled", Value: "1"},
+			{Name: "aof_rewrite_in_progress", Value: "0"},
 			{Name: "log_bytes", Value: count(s.LogBytes)},
 			{Name: "disk_free_bytes", Value: count(s.DiskFree)},
 		}},
@@ -56,6 +62,18 @@ func (b backend) Info() []resp.InfoSection {
 	}
 }
 
+// human writes bytes as INFO does for people.
+func human(n uint64) string {
+	if n < 1024 {
+		return strconv.FormatUint(n, 10) + "B"
+	}
+	f, units := float64(n)/1024, "KMGTPE"
+	for f >= 1024 {
+		f, units = f/1024, units[1:]
+	}
+	return strconv.FormatFloat(f, 'f', 2, 64) + units[:1]
+}
+
 // Settings implements resp.Backend.
 func (b backend) Settings() []resp.Setting {
 	settings, limit := b.ClusterSettings(), b.MemoryLimit()
@@ -70,4 +88,13 @@ func (b backend) Settings() []resp.Setting {
 		{Name: "maxmemory-policy", Value: "noeviction"},
 		{Name: "save", Value: ""},
 	}
+}
+
+// Copies implements resp.Backend.
+func (b backend) Copies() (held, synced int) {
+	held = b.SmallestMajority()
+	if b.ClusterSettings().Sync == cluster.SyncInterval {
+		return held, 0
+	}
+	return held, held
 }

@@ -121,7 +121,7 @@ func TestTheTableIsSound(t *testing.T) {
 		require.LessOrEqual(t, len(s.Name), longestName, s.FullName)
 		transaction := strings.HasPrefix(s.Name, "ringkv.exec")
 		require.Equal(t, s.Scope == Connection || transaction, s.Run == nil, "%s: connection commands are the server's", s.FullName)
-		require.Equal(t, s.Scope == Key || s.Scope == Keys || s.Name == "watch", s.HasKeys(), "%s: keys", s.FullName)
+		require.Equal(t, s.Scope == Key || s.Scope == Keys || s.Name == "watch" || s.Name == "move", s.HasKeys(), "%s: keys", s.FullName)
 		if s.Scope != Connection {
 			require.True(t, s.IsWrite() != (s.Flags&ReadOnly != 0), "%s writes or reads", s.FullName)
 		}

@@ -11,7 +11,7 @@ func Elements(b []byte) ([][]byte, bool) {
 	}
 	elements := make([][]byte, n)
 	for i := range elements {
-		size, ok := replySize(rest)
+		size, ok := ReplySize(rest)
 		if !ok {
 			return nil, false
 		}
@@ -35,8 +35,8 @@ func Integers(b []byte) ([]int64, bool) {
 	return out, true
 }
 
-// replySize returns the encoded size of the reply that b begins with.
-func replySize(b []byte) (int, bool) {
+// ReplySize returns the encoded size of the reply that b begins with.
+func ReplySize(b []byte) (int, bool) {
 	if len(b) == 0 {
 		return 0, false
 	}
@@ -67,7 +67,7 @@ func replySize(b []byte) (int, bool) {
 		n *= 2
 	}
 	for ; n > 0; n-- {
-		size, ok := replySize(b[line:])
+		size, ok := ReplySize(b[line:])
 		if !ok {
 			return 0, false
 		}

@@ -3,6 +3,11 @@ package command
 // anytime are the flags of commands that need no data and no password.
 const anytime = Loading | Stale | Fast | NoScript | AllowBusy
 
+// administration are those of most commands that look at the server or change it.
+const administration = Admin | NoScript | Loading | Stale
+
+var latencyTips = []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}
+
 var connectionCommands = []*Spec{
 	{Name: "ping", Arity: -1, Flags: Fast, Group: "connection", Since: "1.0.0", Summary: "Returns the server's liveliness response.",
 		Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"}},
@@ -26,8 +31,21 @@ var connectionCommands = []*Spec{
 			{Name: "no-evict", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Since: "7.0.0", Summary: "Sets the client eviction mode of the connection."},
 			{Name: "no-touch", Arity: 3, Flags: NoScript | Loading | Stale, Since: "7.2.0", Summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys."},
 			{Name: "reply", Arity: 3, Flags: NoScript | Loading | Stale | NoMulti, Since: "3.2.0", Summary: "Instructs the server whether to reply to commands."},
+			{Name: "pause", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Since: "3.0.0", Summary: "Suspends commands processing."},
+			{Name: "unpause", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "6.2.0", Summary: "Resumes processing commands from paused clients."},
+			{Name: "unblock", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Since: "5.0.0", Summary: "Unblocks a client blocked by a blocking command: there are none."},
+			{Name: "tracking", Arity: -3, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Refused: client-side caching is not supported."},
+			{Name: "trackinginfo", Arity: 2, Flags: NoScript | Loading | Stale, Since: "6.2.0", Summary: "Returns information about server-assisted client-side caching: it is off."},
+			{Name: "getredir", Arity: 2, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Returns the client ID to which the connection's tracking notifications are redirected: none."},
+			{Name: "caching", Arity: 3, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Refused: client-side caching is not supported."},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
 		}},
+	{Name: "wait", Arity: 3, Flags: NoScript, Category: CategoryConnection | CategoryBlocking, Group: "generic", Since: "3.0.0",
+		Summary: "Returns on how many replicas besides the leader the acknowledged writes certainly are.",
+		Tips:    []string{"request_policy:all_shards", "response_policy:agg_min"}},
+	{Name: "waitaof", Arity: 4, Flags: NoScript, Category: CategoryConnection | CategoryBlocking, Group: "generic", Since: "7.2.0",
+		Summary: "Returns on how many disks the acknowledged writes certainly are.",
+		Tips:    []string{"request_policy:all_shards", "response_policy:agg_min"}},
 }
 
 var transactionCommands = []*Spec{
@@ -55,6 +73,7 @@ var serverCommands = []*Spec{
 				Tips: []string{"nondeterministic_output_order"}},
 			{Name: "docs", Arity: -2, Flags: Loading | Stale, Since: "7.0.0", Summary: "Returns documentary information about one, multiple or all commands.",
 				Tips: []string{"nondeterministic_output_order"}},
+			{Name: "getkeysandflags", Arity: -3, Flags: Loading | Stale, Since: "7.0.0", Summary: "Extracts the key names and access flags for an arbitrary command."},
 			{Name: "getkeys", Arity: -3, Flags: Loading | Stale, Since: "2.8.13", Summary: "Extracts the key names from an arbitrary command."},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
 		}},
@@ -62,7 +81,63 @@ var serverCommands = []*Spec{
 		Subcommands: []*Spec{
 			{Name: "get", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0", Summary: "Returns the effective values of configuration parameters."},
 			{Name: "set", Arity: -4, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0", Summary: "Sets configuration parameters in-flight."},
+			{Name: "rewrite", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.8.0", Summary: "Refused: there is no configuration file."},
 			{Name: "resetstat", Arity: 2, Flags: Admin | NoScript | Loading | Stale, Since: "2.0.0", Summary: "Resets the server's statistics."},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
 		}},
+	{Name: "slowlog", Arity: -2, Group: "server", Since: "2.2.12", Summary: "A container for slow log commands.",
+		Subcommands: []*Spec{
+			{Name: "get", Arity: -2, Flags: Admin | Loading | Stale, Since: "2.2.12", Summary: "Returns the slow log's entries.",
+				Tips: []string{"request_policy:all_nodes", "nondeterministic_output"}},
+			{Name: "len", Arity: 2, Flags: Admin | Loading | Stale, Since: "2.2.12", Summary: "Returns the number of entries in the slow log.",
+				Tips: []string{"request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"}},
+			{Name: "reset", Arity: 2, Flags: Admin | Loading | Stale, Since: "2.2.12", Summary: "Clears all entries from the slow log.",
+				Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"}},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "6.2.0", Summary: "Show helpful text about the different subcommands."},
+		}},
+	{Name: "latency", Arity: -2, Group: "server", Since: "2.8.13", Summary: "A container for latency diagnostics commands.",
+		Subcommands: []*Spec{
+			{Name: "latest", Arity: 2, Flags: administration, Since: "2.8.13", Summary: "Returns the latest latency samples for all events.", Tips: latencyTips},
+			{Name: "history", Arity: 3, Flags: administration, Since: "2.8.13", Summary: "Returns timestamp-latency samples for an event.", Tips: latencyTips},
+			{Name: "reset", Arity: -2, Flags: administration, Since: "2.8.13", Summary: "Resets the latency data for one or more events.",
+				Tips: []string{"request_policy:all_nodes", "response_policy:agg_sum"}},
+			{Name: "doctor", Arity: 2, Flags: administration, Since: "2.8.13", Summary: "Returns a human-readable latency analysis report.", Tips: latencyTips},
+			{Name: "histogram", Arity: -2, Flags: administration, Since: "7.0.0", Summary: "Returns the cumulative distribution of latencies of a subset or all commands.", Tips: latencyTips},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "2.8.13", Summary: "Returns helpful text about the different subcommands."},
+		}},
+	{Name: "acl", Arity: -2, Group: "server", Since: "6.0.0", Summary: "A container for Access List Control commands.",
+		Subcommands: []*Spec{
+			{Name: "whoami", Arity: 2, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Returns the authenticated username of the current connection."},
+			{Name: "users", Arity: 2, Flags: administration, Since: "6.0.0", Summary: "Lists all ACL users."},
+			{Name: "list", Arity: 2, Flags: administration, Since: "6.0.0", Summary: "Dumps the effective rules in ACL file format."},
+			{Name: "getuser", Arity: 3, Flags: administration, Since: "6.0.0", Summary: "Lists the ACL rules of a user."},
+			{Name: "cat", Arity: -2, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Lists the ACL categories, or the commands inside a category."},
+			{Name: "genpass", Arity: -2, Flags: NoScript | Loading | Stale, Since: "6.0.0", Summary: "Generates a pseudorandom, secure password that can be used to identify ACL users."},
+			{Name: "log", Arity: -2, Flags: administration, Since: "6.0.0", Summary: "Lists recent security events generated due to ACL rules: there are none."},
+			{Name: "setuser", Arity: -3, Flags: administration, Since: "6.0.0", Summary: "Refused: there is one user."},
+			{Name: "deluser", Arity: -3, Flags: administration, Since: "6.0.0", Summary: "Refused: there is one user."},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "6.0.0", Summary: "Returns helpful text about the different subcommands."},
+		}},
+	{Name: "module", Arity: -2, Group: "server", Since: "4.0.0", Summary: "A container for module commands.",
+		Subcommands: []*Spec{
+			{Name: "list", Arity: 2, Flags: Admin | NoScript, Since: "4.0.0", Summary: "Returns all loaded modules: there are none.", Tips: []string{"nondeterministic_output_order"}},
+			{Name: "load", Arity: -3, Flags: Admin | NoScript | NoMulti, Since: "4.0.0", Summary: "Refused: modules are not supported."},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
+		}},
+	{Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast, Category: CategoryAdmin | CategoryDangerous, Group: "server", Since: "1.0.0",
+		Summary: "Returns the time up to which all acknowledged writes are saved: now.", Tips: []string{"nondeterministic_output"}},
+	{Name: "save", Arity: 1, Flags: Admin | NoScript | NoMulti, Group: "server", Since: "1.0.0", Summary: "Refused: all that was acknowledged is saved."},
+	{Name: "bgsave", Arity: -1, Flags: Admin | NoScript, Group: "server", Since: "1.0.0", Summary: "Refused: all that was acknowledged is saved."},
+	{Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoScript, Group: "server", Since: "1.0.0", Summary: "Refused: the log is compacted as it grows."},
+	{Name: "shutdown", Arity: -1, Flags: administration | NoMulti | AllowBusy, Group: "server", Since: "1.0.0", Summary: "Refused: a node is stopped by what runs it."},
+	{Name: "replicaof", Arity: 3, Flags: administration, Group: "server", Since: "5.0.0", Summary: "Refused: the cluster replicates by itself."},
+	{Name: "slaveof", Arity: 3, Flags: administration, Group: "server", Since: "1.0.0", Summary: "Refused: the cluster replicates by itself."},
+	{Name: "failover", Arity: -1, Flags: Admin | NoScript | Stale, Group: "server", Since: "6.2.0", Summary: "Refused: the cluster fails over by itself."},
+	{Name: "monitor", Arity: 1, Flags: administration | NoMulti, Group: "server", Since: "1.0.0", Summary: "Refused: not supported."},
+	{Name: "sync", Arity: 1, Flags: Admin | NoScript | NoMulti, Group: "server", Since: "1.0.0", Summary: "Refused: the cluster replicates by itself."},
+	{Name: "psync", Arity: -3, Flags: Admin | NoScript | NoMulti, Group: "server", Since: "2.8.0", Summary: "Refused: the cluster replicates by itself."},
+	{Name: "replconf", Arity: -1, Flags: administration | AllowBusy, Group: "server", Since: "3.0.0", Summary: "Refused: the cluster replicates by itself."},
+	{Name: "swapdb", Arity: 3, Flags: Fast, Category: CategoryKeyspace | CategoryDangerous, Group: "server", Since: "4.0.0", Summary: "Swaps two Redis databases: there is one."},
+	{Name: "move", Arity: 3, Flags: Fast, KeySpecs: oneKey(KeyRW | KeyAccess | KeyDelete), Group: "generic", Since: "1.0.0", Summary: "Moves a key to another database: there is one."},
+	{Name: "debug", Arity: -2, Flags: administration, Group: "server", Since: "1.0.0", Summary: "A container for debugging commands, which the node must allow."},
 }

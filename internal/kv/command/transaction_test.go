@@ -224,7 +224,7 @@ func FuzzTransaction(f *testing.F) {
 				require.NoError(t, Apply(b, args, &three))
 				require.Equal(t, a.Store.Hash(), b.Store.Hash(), "the state does not depend on the protocol")
 			}
-			size, ok := replySize(two.Buf)
+			size, ok := ReplySize(two.Buf)
 			require.True(t, ok && size == len(two.Buf), "%q", two.Buf)
 		}
 	})

@@ -138,3 +138,19 @@ func (t *routing) leaderless() (partitions int, since time.Duration) {
 		return missing, time.Duration(t.monotonic() - t.broken)
 	}
 }
+
+// smallestMajority returns the smallest number of voters that make a majority of
+// their partition: on so many replicas every acknowledged write certainly is.
+func (t *routing) smallestMajority() int {
+	smallest := 0
+	for i := range t.entries {
+		e := t.entries[i].Load()
+		if e == nil || len(e.Voters) == 0 {
+			return 1 // the leader's own, more is not known
+		}
+		if majority := len(e.Voters)/2 + 1; smallest == 0 || majority < smallest {
+			smallest = majority
+		}
+	}
+	return smallest
+}

@@ -272,3 +272,12 @@ func (n *Node) forwardLost(f forwarded) {
 		n.Finish(f.request, replica.NotExecuted)
 	}
 }
+
+// SmallestMajority returns on how many replicas every acknowledged write is for
+// certain; 0 while the node belongs to no cluster.
+func (n *Node) SmallestMajority() int {
+	if v := n.view.Load(); v != nil {
+		return v.routing.smallestMajority()
+	}
+	return 0
+}

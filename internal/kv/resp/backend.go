@@ -15,6 +15,9 @@ type Backend interface {
 	Info() []InfoSection
 	// Settings returns what CONFIG GET shows besides the server's own settings.
 	Settings() []Setting
+	// Copies returns on how many replicas every acknowledged write is for
+	// certain, and on how many of their disks.
+	Copies() (held, synced int)
 }
 
 // InfoSection is a section of INFO.

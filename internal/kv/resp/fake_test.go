@@ -82,6 +82,8 @@ func (f *fake) Info() []InfoSection {
 	}
 }
 
+func (f *fake) Copies() (held, synced int) { return 3, 2 }
+
 func (f *fake) Settings() []Setting { return []Setting{{"maxmemory", "0"}, {"databases", "1"}} }
 
 // start serves the backend on a loopback port until the test ends.

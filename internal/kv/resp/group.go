@@ -35,6 +35,7 @@ type group struct {
 	writes  keySet
 	barrier bool // it has a command about all keys
 	step    step // if the only remote call is one
+	waited  bool // a call was not complete when its reply was due
 
 	// held is a command that was parsed but belongs to the next group.
 	held     *command.Spec
@@ -55,7 +56,7 @@ func (k *keySet) has(h uint64) bool { return k[h>>6&15]&(1<<(h&63)) != 0 }
 func (c *conn) fillGroup() bool {
 	g := &c.group
 	clear(g.remote)
-	g.size, g.remote, g.reads, g.writes, g.barrier, g.step = 0, g.remote[:0], keySet{}, keySet{}, false, step{}
+	g.size, g.remote, g.reads, g.writes, g.barrier, g.step, g.waited = 0, g.remote[:0], keySet{}, keySet{}, false, step{}, false
 	if g.held != nil {
 		c.admit(g.held, g.heldArgs)
 		g.held, g.heldArgs = nil, nil
@@ -188,6 +189,9 @@ func (c *conn) runGroup() {
 	if len(g.remote) == 0 {
 		return
 	}
+	if c.server.pause.active.Load() && c.flush() == nil {
+		c.holdGroup()
+	}
 	c.server.options.Backend.Submit(g.remote)
 	last := g.remote[len(g.remote)-1]
 	if g.step.spec == nil {
@@ -215,8 +219,12 @@ func (c *conn) endStep() (err error) {
 	if !call.IsComplete() {
 		err = c.flush() // do not keep the client waiting for what is there
 	}
+	blocked := !call.IsComplete()
 	call.Wait()
 	call.Spec = c.group.step.spec
+	if blocked {
+		c.noteSlow(call)
+	}
 	c.group.step.done(&call.Out)
 	return err
 }
@@ -230,7 +238,11 @@ func (c *conn) collect() (err error) {
 		if err == nil && !call.IsComplete() {
 			err = c.flush() // do not keep the client waiting for what is there
 		}
+		blocked := !call.IsComplete()
 		reply := call.Wait() // even after an error: the call is not ours before
+		if blocked {
+			c.noteSlow(call)
+		}
 		if call.Out.Proto == noReply || err != nil {
 			continue
 		}
@@ -263,9 +275,34 @@ func (c *conn) collect() (err error) {
 	return err
 }
 
+// noteSlow notes a call that was waited for, if that took long.
+func (c *conn) noteSlow(call *command.Call) {
+	c.group.waited = true
+	took := time.Since(c.began)
+	s := c.server
+	if s.slowlog.isSlow(took) {
+		args := call.Args
+		if spec := c.group.step.spec; spec != nil {
+			args = [][]byte{[]byte(spec.Name)}
+		}
+		s.slowlog.add(c, args, took)
+	}
+	if s.latency.isSlow(took) {
+		s.latency.add(call.Spec, took)
+	}
+}
+
 // count adds the group to the statistics.
 func (c *conn) count() {
 	took := time.Since(c.began)
+	if s := c.server; !c.group.waited && (s.slowlog.isSlow(took) || s.latency.isSlow(took)) {
+		// None was waited for, so each had the time of the whole.
+		for _, call := range c.calls[:c.group.size] {
+			if call.Spec != nil {
+				c.noteSlow(call)
+			}
+		}
+	}
 	run := runOf{shard: c.shard, took: took}
 	for _, call := range c.calls[:c.group.size] {
 		failed := call.Out.IsError()

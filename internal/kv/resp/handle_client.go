@@ -12,17 +12,24 @@ import (
 const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
 
 var clientHelp = []string{
+	"CACHING (YES|NO)", "    Refused: client-side caching is not supported.",
 	"GETNAME", "    Return the name of the current connection.",
+	"GETREDIR", "    Return the client ID we are redirecting to when tracking is enabled: none.",
 	"ID", "    Return the ID of the current connection.",
 	"INFO", "    Return information about the current client connection.",
 	"KILL <ip:port>", "    Kill connection made from <ip:port>.",
-	"KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are: ADDR, LADDR, TYPE, USER, SKIPME, ID.",
+	"KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are: ADDR, LADDR, TYPE, USER, SKIPME, ID, MAXAGE.",
 	"LIST [options ...]", "    Return information about client connections. Options: TYPE, ID.",
-	"REPLY (ON|OFF|SKIP)", "    Control the replies sent to the current connection.",
-	"SETNAME <name>", "    Assign the name <name> to the current connection.",
-	"SETINFO <option> <value>", "    Set client meta attr. Options are: LIB-NAME, LIB-VER.",
 	"NO-EVICT (ON|OFF)", "    Accepted; clients are never evicted.",
 	"NO-TOUCH (ON|OFF)", "    Accepted; there is no LRU/LFU.",
+	"PAUSE <timeout> [WRITE|ALL]", "    Hold the commands of this node's clients, or only writes, for <timeout> milliseconds.",
+	"REPLY (ON|OFF|SKIP)", "    Control the replies sent to the current connection.",
+	"SETINFO <option> <value>", "    Set client meta attr. Options are: LIB-NAME, LIB-VER.",
+	"SETNAME <name>", "    Assign the name <name> to the current connection.",
+	"TRACKING (ON|OFF)", "    Refused: client-side caching is not supported.",
+	"TRACKINGINFO", "    Report tracking status for the current connection: it is off.",
+	"UNBLOCK <clientid> [TIMEOUT|ERROR]", "    Unblock the specified blocked client: no command blocks.",
+	"UNPAUSE", "    Stop the current client pause.",
 }
 
 // validName tells whether a name has only printable characters and no blanks.
@@ -238,6 +245,16 @@ func clientKill(c *conn, args [][]byte, r *command.Reply) {
 				r.Error("ERR No such user '" + value + "'")
 				return
 			}
+		case is(args[i], "MAXAGE"):
+			seconds, ok := intArg(args[i+1], "ERR maxage is not an integer or out of range", r)
+			if !ok {
+				return
+			}
+			if seconds <= 0 {
+				r.Error("ERR maxage should be greater than 0")
+				return
+			}
+			filters = append(filters, func(o *conn) bool { return int64(time.Since(o.since).Seconds()) >= seconds })
 		case is(args[i], "SKIPME") && (is(args[i+1], "YES") || is(args[i+1], "NO")):
 			skipMe = is(args[i+1], "YES")
 		default:

@@ -11,6 +11,7 @@ var commandHelp = []string{
 	"COUNT", "    Return the total number of commands in this server.",
 	"DOCS [<command-name> ...]", "    Return documentation details about multiple commands.",
 	"GETKEYS <full-command>", "    Return the keys from a full command.",
+	"GETKEYSANDFLAGS <full-command>", "    Return the keys and the access flags from a full command.",
 	"INFO [<command-name> ...]", "    Return details about multiple commands.",
 	"LIST", "    Return a list of all commands in this server.",
 }
@@ -48,7 +49,7 @@ func commandInfo(c *conn, args [][]byte, r *command.Reply) {
 		if s := find(name); s != nil {
 			describeCommand(s, r)
 		} else {
-			r.NullArray()
+			r.Null()
 		}
 	}
 }
@@ -68,7 +69,7 @@ func describeCommand(s *command.Spec, r *command.Reply) {
 	r.Int(int64(s.FirstKey))
 	r.Int(int64(s.LastKey))
 	r.Int(int64(s.KeyStep))
-	set(categories(s))
+	set(s.Categories())
 	r.Array(len(s.Tips))
 	for _, t := range s.Tips {
 		r.BulkString(t)
@@ -80,76 +81,51 @@ func describeCommand(s *command.Spec, r *command.Reply) {
 	}
 }
 
-// categories are the access control categories.
-func categories(s *command.Spec) []string {
-	var out []string
-	switch s.Group {
-	case "string":
-		out = append(out, "@string")
-	case "generic":
-		out = append(out, "@keyspace")
-	case "connection":
-		out = append(out, "@connection")
-	}
-	for _, c := range []struct {
-		flag command.Flags
-		name []string
-	}{
-		{command.Write, []string{"@write"}},
-		{command.ReadOnly, []string{"@read"}},
-		{command.Admin, []string{"@admin", "@dangerous"}},
-	} {
-		if s.Flags&c.flag != 0 {
-			out = append(out, c.name...)
-		}
-	}
-	if s.Flags&command.Fast != 0 {
-		return append(out, "@fast")
-	}
-	return append(out, "@slow")
-}
-
 // keySpecs describes where the keys are, in the form of Redis 7.
 func keySpecs(s *command.Spec, r *command.Reply) {
-	if s.FirstKey == 0 {
-		r.Array(0)
-		return
+	r.Array(len(s.KeySpecs))
+	for _, k := range s.KeySpecs {
+		fields := 3
+		if k.Notes != "" {
+			fields++
+		}
+		r.Map(fields)
+		if k.Notes != "" {
+			r.BulkString("notes")
+			r.BulkString(k.Notes)
+		}
+		r.BulkString("flags")
+		names := k.Flags.Names()
+		r.Set(len(names))
+		for _, n := range names {
+			r.Simple(n)
+		}
+		search("begin_search", "index", []field{{"index", k.Begin}}, r)
+		if k.ByCount {
+			search("find_keys", "keynum", []field{{"keynumidx", 0}, {"firstkey", 1}, {"keystep", k.Step}}, r)
+		} else {
+			search("find_keys", "range", []field{{"lastkey", k.Last}, {"keystep", k.Step}, {"limit", 0}}, r)
+		}
 	}
-	access := []string{"RO", "access"}
-	if s.IsWrite() {
-		access = []string{"RW", "update"}
-	}
-	last := s.LastKey
-	if last > 0 {
-		last -= s.FirstKey // relative to the first key
-	}
-	r.Array(1)
-	r.Map(3)
-	r.BulkString("flags")
-	r.Set(len(access))
-	for _, a := range access {
-		r.Simple(a)
-	}
-	r.BulkString("begin_search")
+}
+
+type field struct {
+	name  string
+	value int
+}
+
+// search describes one of the two steps by which keys are found.
+func search(step, kind string, fields []field, r *command.Reply) {
+	r.BulkString(step)
 	r.Map(2)
 	r.BulkString("type")
-	r.BulkString("index")
+	r.BulkString(kind)
 	r.BulkString("spec")
-	r.Map(1)
-	r.BulkString("index")
-	r.Int(int64(s.FirstKey))
-	r.BulkString("find_keys")
-	r.Map(2)
-	r.BulkString("type")
-	r.BulkString("range")
-	r.BulkString("spec")
-	r.Map(3)
-	r.BulkString("lastkey")
-	r.Int(int64(last))
-	r.BulkString("keystep")
-	r.Int(int64(s.KeyStep))
-	r.BulkString("limit")
-	r.Int(0)
+	r.Map(len(fields))
+	for _, f := range fields {
+		r.BulkString(f.name)
+		r.Int(int64(f.value))
+	}
 }
 
 // COMMAND LIST [FILTERBY PATTERN pattern | ACLCAT category | MODULE name]
@@ -161,7 +137,7 @@ func commandList(_ *conn, args [][]byte, r *command.Reply) {
 		keep = func(s *command.Spec) bool { return command.GlobMatch(args[4], []byte(s.FullName)) }
 	case len(args) == 5 && is(args[2], "FILTERBY") && is(args[3], "ACLCAT"):
 		keep = func(s *command.Spec) bool {
-			for _, c := range categories(s) {
+			for _, c := range s.Categories() {
 				if strings.EqualFold(c[1:], string(args[4])) {
 					return true
 				}
@@ -223,6 +199,35 @@ func docs(specs []*command.Spec, r *command.Reply) {
 // COMMAND GETKEYS command [arg ...]
 func commandGetKeys(_ *conn, args [][]byte, r *command.Reply) {
 	full := args[2:]
+	if keys, ok := keysOf(full, r); ok {
+		r.Array(len(keys))
+		for _, k := range keys {
+			r.Bulk(full[k.Index])
+		}
+	}
+}
+
+// COMMAND GETKEYSANDFLAGS command [arg ...]
+func commandGetKeysAndFlags(_ *conn, args [][]byte, r *command.Reply) {
+	full := args[2:]
+	keys, ok := keysOf(full, r)
+	if !ok {
+		return
+	}
+	r.Array(len(keys))
+	for _, k := range keys {
+		r.Array(2)
+		r.Bulk(full[k.Index])
+		names := k.Flags.Names()
+		r.Set(len(names))
+		for _, n := range names {
+			r.Simple(n)
+		}
+	}
+}
+
+// keysOf returns the keys of a command, or adds the error reply.
+func keysOf(full [][]byte, r *command.Reply) (keys []command.KeyArg, ok bool) {
 	spec := command.Lookup(full[0])
 	if spec != nil && len(spec.Subcommands) > 0 && len(full) > 1 {
 		spec = spec.Subcommand(full[1])
@@ -230,19 +235,15 @@ func commandGetKeys(_ *conn, args [][]byte, r *command.Reply) {
 	switch {
 	case spec == nil || spec.Flags&command.Internal != 0:
 		r.Error("ERR Invalid command specified")
-	case spec.FirstKey == 0:
+	case !spec.HasKeys():
 		r.Error("ERR The command has no key arguments")
 	case !spec.ArityOK(len(full)):
 		r.Error("ERR Invalid number of arguments specified for command")
 	default:
-		var keys [][]byte
-		first, last, step := spec.KeyRange(full)
-		for i := first; i <= last; i += step {
-			keys = append(keys, full[i])
+		if keys = spec.KeyArgs(full); len(keys) > 0 {
+			return keys, true
 		}
-		r.Array(len(keys))
-		for _, k := range keys {
-			r.Bulk(k)
-		}
+		r.Error("ERR Invalid arguments specified for command")
 	}
+	return nil, false
 }

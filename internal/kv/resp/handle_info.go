@@ -14,7 +14,7 @@ import (
 )
 
 // notByDefault are the sections that INFO shows only when they are asked for.
-var notByDefault = []string{"commandstats", "latencystats"}
+var notByDefault = []string{"commandstats", "latencystats", "modules"}
 
 // INFO [section ...]
 func info(c *conn, args [][]byte, r *command.Reply) {
@@ -23,7 +23,7 @@ func info(c *conn, args [][]byte, r *command.Reply) {
 	for _, a := range args[1:] {
 		switch name := strings.ToLower(string(a)); name {
 		case "all", "everything":
-			everything = true
+			everything = true // there are no modules that all would leave out
 		case "default":
 			wanted = append(wanted, "")
 		default:
@@ -59,7 +59,7 @@ func (s *Server) infoSections(c *conn) []InfoSection {
 		enabled = 1
 	}
 	sections = append(sections, InfoSection{"Cluster", []InfoField{number("cluster_enabled", enabled)}})
-	late := []InfoSection{s.errorInfo(), s.commandInfo(), s.latencyInfo()}
+	late := []InfoSection{s.replicationInfo(), cpuInfo(), {Name: "Modules"}, s.errorInfo(), s.commandInfo(), s.latencyInfo()}
 	for _, add := range s.options.Backend.Info() {
 		i := slices.IndexFunc(sections, func(o InfoSection) bool { return strings.EqualFold(o.Name, add.Name) })
 		if i < 0 {
@@ -113,7 +113,9 @@ func (s *Server) clientsInfo() InfoSection {
 	return InfoSection{"Clients", []InfoField{
 		number("connected_clients", connected),
 		number("maxclients", s.maxConnections.Load()),
-		number("blocked_clients", 0),
+		number("blocked_clients", s.pause.held.Load()),
+		number("tracking_clients", 0),
+		number("pubsub_clients", 0),
 	}}
 }
 
@@ -134,8 +136,34 @@ func (s *Server) statsInfo() InfoSection {
 		number("total_net_output_bytes", t.bytesOut),
 		number("rejected_connections", s.stats.rejected.Load()),
 		number("total_error_replies", failed),
+		number("evicted_keys", 0),
+		number("pubsub_channels", 0),
+		number("pubsub_patterns", 0),
 		number("protocol_errors", s.stats.protocolErrors.Load()),
 		number("client_output_buffer_limit_disconnections", s.stats.outputLimit.Load()),
+	}}
+}
+
+// replicationInfo is for clients, to which every node is a master without replicas:
+// those of a partition are no business of theirs.
+func (s *Server) replicationInfo() InfoSection {
+	return InfoSection{"Replication", []InfoField{
+		{"role", "master"},
+		number("connected_slaves", 0),
+		{"master_failover_state", "no-failover"},
+		{"master_replid", s.runID},
+		{"master_replid2", strings.Repeat("0", len(s.runID))},
+		number("master_repl_offset", 0),
+		number("second_repl_offset", -1),
+		number("repl_backlog_active", 0),
+	}}
+}
+
+func cpuInfo() InfoSection {
+	user, system := cpuTimes()
+	return InfoSection{"CPU", []InfoField{
+		{"used_cpu_sys", fmt.Sprintf("%.6f", system.Seconds())},
+		{"used_cpu_user", fmt.Sprintf("%.6f", user.Seconds())},
 	}}
 }
 

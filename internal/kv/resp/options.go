@@ -29,6 +29,8 @@ type Options struct {
 	// WriteTimeout is how long a client may let its replies lie before it is
 	// cut off; default one minute.
 	WriteTimeout time.Duration
+	// EnableDebug allows the DEBUG command.
+	EnableDebug bool
 }
 
 func (o Options) withDefaults() Options {

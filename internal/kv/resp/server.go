@@ -21,6 +21,9 @@ import (
 type Server struct {
 	options  Options
 	stats    stats
+	slowlog  slowlog
+	latency  latencyMonitor
+	pause    pause
 	handlers []handler    // by spec ID; nil for what the backend executes
 	hashSeed maphash.Seed // keys the hash by which connections find conflicts
 	started  time.Time
@@ -59,7 +62,14 @@ func New(o Options) *Server {
 		s.handlers[id] = handlers[command.ByID(id).FullName]
 	}
 	s.stats.init()
-	s.maxConnections.Store(int64(s.options.MaxConnections))
+	s.slowlog.init()
+	wanted := int64(s.options.MaxConnections)
+	if most, limited := mostConnections(); limited && wanted > most {
+		s.options.Logger.Warn("fewer clients may connect than wanted: raise the limit of open files (ulimit -n)",
+			"wanted", wanted, "maxConnections", most)
+		wanted = most
+	}
+	s.maxConnections.Store(wanted)
 	s.idleTimeout.Store(int64(s.options.IdleTimeout))
 	return s
 }
