@@ -153,7 +153,7 @@ func (f *benchFlags) report(w io.Writer, title string, result *bench.Result) err
 
 // allAddresses are the Redis ports of all nodes that answer.
 func allAddresses(ctx context.Context, s *session) ([]string, error) {
-	t, err := s.target()
+	t, err := s.target(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -17,7 +19,8 @@ func main() {
 	// A second signal ends the process at once: whoever sends it does not want to
 	// wait.
 	context.AfterFunc(ctx, stop)
-	s := new(session)
+	// kubectl runs a plugin under this name.
+	s := &session{plugin: strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-")}
 	err := newCommand(s).ExecuteContext(ctx)
 	s.close()
 	if err != nil && !errors.Is(err, errReported) {

@@ -45,7 +45,7 @@ exit code is 1 if the change would be refused.`,
 		if wish.Nodes < 0 || wish.ReplicationFactor < 0 {
 			return usageError{errors.New("--nodes and --replication-factor: want at least 1")}
 		}
-		t, err := s.target()
+		t, err := s.target(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,6 +22,9 @@ const (
 // newCommand returns all commands. They work on the cluster of the session.
 func newCommand(s *session) *cobra.Command {
 	root := newRoot()
+	if s.plugin {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kv"}
+	}
 	s.register(root.PersistentFlags())
 	addClusterCommands(root, s)
 	addGroup(root, groupRun, "Run clusters:",
@@ -51,7 +51,7 @@ func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command)
 }
 
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
+	return &cobra.Command{
 		Use:   "kvctl",
 		Short: "Run, examine and change ringkv clusters",
 		Long: `kvctl runs ringkv clusters on this machine, shows and changes clusters of any kind,
@@ -64,11 +64,6 @@ puts load on them, and looks into the logs of nodes.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	if invoked := filepath.Base(os.Args[0]); strings.HasPrefix(invoked, "kubectl-") {
-		// kubectl runs a plugin under this name; the help shows how it was called.
-		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kv"}
-	}
-	return root
 }
 
 func newVersionCommand() *cobra.Command {

@@ -2,31 +2,62 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ringkv/ringkv/internal/target"
+	"github.com/ringkv/ringkv/internal/target/kube"
 )
 
 // session is what the commands of one process share: which cluster they are about,
 // and the way to it. In the shell it outlives the single command.
 type session struct {
-	dir string
+	dir  string
+	kube kube.Options
+	// plugin: this is kubectl kv, and clusters are in Kubernetes without further ado.
+	plugin bool
+	flags  *pflag.FlagSet // that chose the cluster
 
 	open target.Target // nil until it is used
 }
 
 // register adds the flags that choose the cluster.
 func (s *session) register(flags *pflag.FlagSet) {
+	s.flags = flags
 	flags.StringVar(&s.dir, "dir", "ringkv-data", "folder of the local cluster")
+	flags.StringVarP(&s.kube.Namespace, "namespace", "n", "", "Kubernetes: namespace of the KVCluster (default: that of the context)")
+	flags.StringVar(&s.kube.Name, "cluster", "", "Kubernetes: name of the KVCluster (default: the only one in the namespace)")
+	flags.StringVar(&s.kube.Kubeconfig, "kubeconfig", "", "Kubernetes: kubeconfig file (default: as kubectl finds it)")
+	flags.StringVar(&s.kube.Context, "context", "", "Kubernetes: context of the kubeconfig (default: the current one)")
+}
+
+// inKubernetes tells whether the flags choose a KVCluster: any of its own does, and
+// --dir does not.
+func (s *session) inKubernetes() bool {
+	given := func(name string) bool { return s.flags != nil && s.flags.Changed(name) }
+	if given("namespace") || given("cluster") || given("kubeconfig") || given("context") {
+		return true
+	}
+	return s.plugin && !given("dir")
 }
 
 // target returns the cluster that the flags choose.
-func (s *session) target() (target.Target, error) {
-	if s.open == nil {
+func (s *session) target(ctx context.Context) (target.Target, error) {
+	switch {
+	case s.open != nil:
+	case !s.inKubernetes():
 		s.open = target.NewLocal(s.dir)
+	case s.flags.Changed("dir"):
+		return nil, usageError{errors.New("--dir is for local clusters, --namespace, --cluster, --kubeconfig and --context for those in Kubernetes: choose one")}
+	default:
+		c, err := kube.Open(ctx, s.kube)
+		if err != nil {
+			return nil, err
+		}
+		s.open = c
 	}
 	return s.open, nil
 }
@@ -41,7 +72,7 @@ func (s *session) close() {
 // on makes the RunE of a command that works on the cluster.
 func (s *session) on(run func(cmd *cobra.Command, t target.Target, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		t, err := s.target()
+		t, err := s.target(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -64,7 +95,7 @@ func (s *session) look(out *output, show func(w io.Writer, o *target.Observation
 }
 
 func (s *session) observe(ctx context.Context) (*target.Observation, error) {
-	t, err := s.target()
+	t, err := s.target(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ and exits with 1 if one of them failed.`,
 }
 
 func runShell(cmd *cobra.Command, s *session) error {
-	t, err := s.target()
+	t, err := s.target(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,6 @@ func historyFile() string {
 func (s *session) lineCommand(out, errOut io.Writer) *cobra.Command {
 	root := newRoot()
 	root.Use, root.Short, root.Long, root.Version = "shell", "The commands of the shell", "", ""
-	root.Annotations = nil
 	root.CompletionOptions.DisableDefaultCmd = true
 	addClusterCommands(root, s)
 	root.AddCommand(&cobra.Command{

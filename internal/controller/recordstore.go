@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -17,13 +16,6 @@ import (
 	"github.com/ringkv/ringkv/internal/controller/objects"
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/coordinator"
-)
-
-// The keys of the ConfigMap.
-const (
-	recordKey    = "record.json"
-	recordFormat = "format"
-	formatOne    = "1"
 )
 
 // recordStore keeps the coordinator's record in a ConfigMap, which etcd keeps on
@@ -107,32 +99,28 @@ func (s *recordStore) read(ctx context.Context) (*coordinator.Record, error) {
 	if err := s.checkOwner(&cm); err != nil {
 		return nil, err
 	}
-	r := &coordinator.Record{}
-	if format := cm.Data[recordFormat]; format != formatOne {
-		return nil, fmt.Errorf("ConfigMap %s has format %q; this operator knows format %s", s.key.Name, format, formatOne)
-	}
-	if err := json.Unmarshal([]byte(cm.Data[recordKey]), r); err != nil {
-		return nil, fmt.Errorf("ConfigMap %s is damaged: %w", s.key.Name, err)
+	r, err := objects.ReadRecord(&cm)
+	if err != nil {
+		return nil, err
 	}
 	if s.clusterID != "" && r.ClusterID != s.clusterID {
 		return nil, fmt.Errorf("ConfigMap %s is the record of cluster %q, and this is cluster %s: restore the right one", s.key.Name, r.ClusterID, s.clusterID)
 	}
-	r.Version = cm.ResourceVersion
 	return r, nil
 }
 
 // Save implements coordinator.Store.
 func (s *recordStore) Save(ctx context.Context, r *coordinator.Record) error {
-	b, err := json.Marshal(r)
+	data, err := objects.RecordData(r)
 	if err != nil {
-		return fmt.Errorf("encode the record: %w", err)
+		return err
 	}
 	cm := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.key.Namespace, Name: s.key.Name, ResourceVersion: r.Version,
 			Labels: s.labels, OwnerReferences: []metav1.OwnerReference{s.owner},
 		},
-		Data: map[string]string{recordFormat: formatOne, recordKey: string(b)},
+		Data: data,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -93,10 +93,10 @@ var _ = Describe("The record of a cluster", func() {
 		_, err := open().Load(ctx)
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	},
-		Entry("when it is damaged", func(cm *corev1.ConfigMap) { cm.Data[recordKey] = `{"clusterID":` }, "is damaged"),
+		Entry("when it is damaged", func(cm *corev1.ConfigMap) { cm.Data["record.json"] = `{"clusterID":` }, "is damaged"),
 		Entry("when it is empty", func(cm *corev1.ConfigMap) { cm.Data = nil }, `has format ""`),
-		Entry("when it is of a later format", func(cm *corev1.ConfigMap) { cm.Data[recordFormat] = "2" }, `has format "2"`),
-		Entry("when it is another cluster's", func(cm *corev1.ConfigMap) { cm.Data[recordKey] = `{"clusterID":"c2"}` }, `the record of cluster "c2"`),
+		Entry("when it is of a later format", func(cm *corev1.ConfigMap) { cm.Data["format"] = "2" }, `has format "2"`),
+		Entry("when it is another cluster's", func(cm *corev1.ConfigMap) { cm.Data["record.json"] = `{"clusterID":"c2"}` }, `the record of cluster "c2"`),
 		Entry("when it goes with an earlier KVCluster", func(cm *corev1.ConfigMap) { cm.OwnerReferences[0].UID = "earlier" }, "belongs to KVCluster demo with UID earlier"),
 		Entry("when it is somebody else's", func(cm *corev1.ConfigMap) { cm.OwnerReferences, cm.Labels = nil, nil }, "belongs to somebody else"),
 	)
