@@ -69,17 +69,23 @@ func scan(c *Context, args [][]byte, r *Reply) {
 		return true
 	})
 	c.keep(keys.Buf)
-	switch {
-	case next != 0:
-		next |= uint64(c.Partition) << cursorBits
-	case c.Partition+1 < c.Partitions:
-		next = uint64(c.Partition+1) << cursorBits
-	}
 	r.Array(2)
 	var digits [20]byte
-	r.Bulk(strconv.AppendUint(digits[:0], next, 10))
+	r.Bulk(strconv.AppendUint(digits[:0], c.cursorAfter(next), 10))
 	r.Array(found)
 	r.Buf = append(r.Buf, keys.Buf...)
+}
+
+// cursorAfter returns the cluster's cursor for the one that the store's scan gave: at
+// the end of a partition that of the next, and 0 at the end of the last.
+func (c *Context) cursorAfter(next uint64) uint64 {
+	switch {
+	case next != 0:
+		return next | uint64(c.Partition)<<cursorBits
+	case c.Partition+1 < c.Partitions:
+		return uint64(c.Partition+1) << cursorBits
+	}
+	return 0
 }
 
 // KEYS pattern

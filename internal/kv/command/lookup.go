@@ -85,7 +85,8 @@ func buildIndexes() (map[string]*Spec, []*Spec, []*Spec) {
 		ids = append(ids, s)
 	}
 	for _, group := range [][]*Spec{
-		stringCommands, bitmapCommands, keyCommands, connectionCommands, transactionCommands, serverCommands, clusterCommands, internalCommands,
+		stringCommands, bitmapCommands, keyCommands, connectionCommands, transactionCommands, serverCommands, clusterCommands,
+		internalCommands, kvCommands,
 	} {
 		for _, s := range group {
 			s.FullName = s.Name
