@@ -34,6 +34,7 @@ test-race: ## Run the data path's tests under the race detector, the long ones s
 
 lint: ## Check style, common mistakes and the allowed import directions
 	@linter=$$(hack/tool golangci-lint) && "$$linter" run
+	@buf=$$(hack/tool buf) && cd api && "$$buf" lint && "$$buf" format --diff --exit-code
 
 bench: ## Run the benchmarks; BENCH=pattern chooses some of them
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./internal/...
@@ -43,7 +44,9 @@ bench: ## Run the benchmarks; BENCH=pattern chooses some of them
 fmt: ## Format the Go code
 	@linter=$$(hack/tool golangci-lint) && "$$linter" fmt
 
-generate: ## Renew the generated code, the CRD, the manager's role and docs/commands.md
+generate: ## Renew the generated code, the CRD, the manager's role, the OpenAPI description and docs/commands.md
+	@plugins=$$(hack/tool protoc-gen-go protoc-gen-connect-go) && buf=$$(hack/tool buf) && cd api && \
+	PATH="$$(dirname $$plugins | uniq):$$PATH" "$$buf" generate
 	@generator=$$(hack/tool controller-gen) && \
 	"$$generator" object paths=./api/... && \
 	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
