@@ -22,6 +22,7 @@ type flags struct {
 	bind, advertiseHost string
 	respPort, peerPort  int
 	clusterPort         int
+	httpPort            int
 	announceCluster     string
 	metricsPort         int
 	memoryLimit         int64
@@ -38,6 +39,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.respPort, "resp-port", 6379, "port for Redis clients; any node serves any key")
 	s.IntVar(&f.clusterPort, "cluster-port", 6380, "port for clients of Redis Cluster, which are sent to the node that leads the key")
 	s.StringVar(&f.announceCluster, "announce-cluster", "", "host:port under which clients of Redis Cluster reach this node (default: the advertised host and the cluster port)")
+	s.IntVar(&f.httpPort, "http-port", 8080, "port for HTTP and gRPC clients; any node serves any key")
 	s.IntVar(&f.peerPort, "peer-port", 7000, "port for peers and the coordinator")
 	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
 	s.Int64Var(&f.memoryLimit, "memory-limit", 0, "most bytes that data may take; 0 takes three quarters of the container's limit, -1 means none")
@@ -86,7 +88,7 @@ func (f *flags) check() error {
 			return err
 		}
 	}
-	for name, port := range map[string]int{"resp": f.respPort, "cluster": f.clusterPort, "peer": f.peerPort, "metrics": f.metricsPort} {
+	for name, port := range map[string]int{"resp": f.respPort, "cluster": f.clusterPort, "http": f.httpPort, "peer": f.peerPort, "metrics": f.metricsPort} {
 		if port < 0 || port > math.MaxUint16 {
 			return fmt.Errorf("--%s-port is %d: use a number from 0 to 65535 (0 takes any free port)", name, port)
 		}
@@ -124,10 +126,10 @@ func (f *flags) logger() *slog.Logger {
 }
 
 // listeners are the open ports.
-type listeners struct{ resp, cluster, peer, metrics net.Listener }
+type listeners struct{ resp, cluster, http, peer, metrics net.Listener }
 
 func (l *listeners) close() {
-	for _, x := range []net.Listener{l.resp, l.cluster, l.peer, l.metrics} {
+	for _, x := range []net.Listener{l.resp, l.cluster, l.http, l.peer, l.metrics} {
 		if x != nil {
 			_ = x.Close() // usually closed by its server already
 		}
@@ -140,7 +142,8 @@ func (f *flags) listen() (*listeners, error) {
 		to   *net.Listener
 		port int
 		name string
-	}{{&l.resp, f.respPort, "resp"}, {&l.cluster, f.clusterPort, "cluster"}, {&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
+	}{{&l.resp, f.respPort, "resp"}, {&l.cluster, f.clusterPort, "cluster"}, {&l.http, f.httpPort, "http"},
+		{&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
 		var err error
 		if *x.to, err = net.Listen("tcp", net.JoinHostPort(f.bind, strconv.Itoa(x.port))); err != nil {
 			l.close()

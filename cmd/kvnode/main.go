@@ -73,8 +73,8 @@ func run(ctx context.Context, f *flags) error {
 	n, err := node.Open(node.Options{
 		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,
 		PeerAddress: f.advertised(listeners.peer), RESPAddress: f.advertised(listeners.resp),
-		ClusterAddress: f.announced(listeners.cluster),
-		MemoryLimit:    limit, Logger: logger, Version: buildVersion(),
+		ClusterAddress: f.announced(listeners.cluster), HTTPAddress: f.advertised(listeners.http),
+		MemoryLimit: limit, Logger: logger, Version: buildVersion(),
 		Fatal: func(err error) {
 			// The log cannot be trusted any more: nothing may be acknowledged from
 			// here on, so the process ends without another step.
@@ -86,12 +86,14 @@ func run(ctx context.Context, f *flags) error {
 		return err
 	}
 	logger.Info("node started", "node", n.ID(), "name", f.name, "version", buildVersion(), "dir", f.dir,
-		"resp", listeners.resp.Addr(), "cluster", listeners.cluster.Addr(), "peer", listeners.peer.Addr(), "memoryLimit", limit)
+		"resp", listeners.resp.Addr(), "cluster", listeners.cluster.Addr(), "http", listeners.http.Addr(),
+		"peer", listeners.peer.Addr(), "memoryLimit", limit)
 
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", n.Transport().Handler())
 	mux.Handle("/admin/", rpc.NewHandler(n))
 	redis := resp.New(resp.Options{Backend: backend{n}, Cluster: n, Logger: logger, Version: buildVersion()})
+	api := rpc.NewAPIServer(n)
 	peer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	metrics := &http.Server{Handler: rpc.NewHealthHandler(n, metricsHandler(n, redis)), ReadHeaderTimeout: 5 * time.Second}
 	serve := func(what string, err error) {
@@ -101,28 +103,29 @@ func run(ctx context.Context, f *flags) error {
 	}
 	go func() { serve("peers", peer.Serve(listeners.peer)) }()
 	go func() { serve("metrics", metrics.Serve(listeners.metrics)) }()
+	go func() { serve("HTTP clients", api.Serve(listeners.http)) }()
 	go func() { serve("redis clients", redis.Serve(listeners.resp)) }()
 	go func() { serve("redis cluster clients", redis.ServeCluster(listeners.cluster)) }()
 
 	select {
 	case err = <-fatal:
 	case <-ctx.Done():
-		stopGracefully(n, redis, logger, f.drainTimeout)
+		stopGracefully(n, redis, api, logger, f.drainTimeout)
 	}
 	closeCtx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return errors.Join(err, n.Close(), shutdown(closeCtx, metrics), shutdown(closeCtx, peer))
+	return errors.Join(err, n.Close(), shutdown(closeCtx, api), shutdown(closeCtx, metrics), shutdown(closeCtx, peer))
 }
 
 // stopGracefully hands all leaderships over and lets clients finish.
-func stopGracefully(n *node.Node, redis *resp.Server, logger *slog.Logger, timeout time.Duration) {
+func stopGracefully(n *node.Node, redis *resp.Server, api *http.Server, logger *slog.Logger, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	logger.Info("stopping: leaders leave first")
 	if err := n.Drain(ctx); err != nil {
 		logger.Warn("stopping although this node still leads partitions", "error", err)
 	}
-	if err := redis.Shutdown(ctx); err != nil {
+	if err := errors.Join(redis.Shutdown(ctx), api.Shutdown(ctx)); err != nil {
 		logger.Warn("client connections were cut", "error", err)
 	}
 	logger.Info("stopped")
