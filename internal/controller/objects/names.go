@@ -13,6 +13,7 @@ import (
 // The ports of a node.
 const (
 	PortRESP    = 6379 // RESP; any node serves any key
+	PortHTTP    = 8080 // HTTP and gRPC; any node serves any key
 	PortPeer    = 7000 // between nodes, and from the operator
 	PortMetrics = 9090 // metrics, liveness and readiness
 )

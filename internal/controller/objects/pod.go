@@ -69,6 +69,7 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 			"--bind=", // all addresses, of either family
 			"--advertise-host="+host,
 			fmt.Sprintf("--resp-port=%d", PortRESP),
+			fmt.Sprintf("--http-port=%d", PortHTTP),
 			fmt.Sprintf("--peer-port=%d", PortPeer),
 			fmt.Sprintf("--metrics-port=%d", PortMetrics),
 			fmt.Sprintf("--drain-timeout=%ds", drainSeconds),
@@ -78,6 +79,7 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 			WithFieldRef(corev1ac.ObjectFieldSelector().WithFieldPath("metadata.name")))).
 		WithPorts(
 			containerPort("resp", PortRESP),
+			containerPort("http", PortHTTP),
 			containerPort("peer", PortPeer),
 			containerPort("metrics", PortMetrics),
 		).

@@ -25,6 +25,7 @@ func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration 
 				servicePort("peer", PortPeer),
 				servicePort("metrics", PortMetrics),
 				servicePort("resp", PortRESP),
+				servicePort("http", PortHTTP),
 			))
 }
 
@@ -37,6 +38,7 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 		WithSelector(SelectorLabels(c.Name)).
 		WithPorts(
 			servicePort("resp", PortRESP),
+			servicePort("http", PortHTTP),
 		)
 	if wish.LoadBalancerClass != nil {
 		spec.WithLoadBalancerClass(*wish.LoadBalancerClass)
