@@ -28,7 +28,7 @@ func newCommand(s *session) *cobra.Command {
 	s.register(root.PersistentFlags())
 	addClusterCommands(root, s)
 	addGroup(root, groupRun, "Run clusters:",
-		newLocalCommand(&s.dir), newDemoCommand(), newLoadCommand(), newShellCommand(s))
+		newLocalCommand(&s.dir), newCoordinateCommand(s), newDemoCommand(), newLoadCommand(), newShellCommand(s))
 	root.AddCommand(newVersionCommand())
 	markUsageErrors(root)
 	return root
