@@ -26,9 +26,20 @@ type flags struct {
 	announceCluster     string
 	metricsPort         int
 	memoryLimit         int64
+	maxConnections      int
+	maxValueBytes       int
+	idleTimeout         time.Duration
+	enableDebug         bool
 	drainTimeout        time.Duration
 	logFormat, logLevel string
 }
+
+// Bounds of --max-value-bytes: what every client may send, and what fits into one
+// entry of the log with its key.
+const (
+	leastMaxValue = 1 << 20
+	mostMaxValue  = 120 << 20
+)
 
 func (f *flags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.dir, "dir", "", "directory of this node's data; an empty one becomes a new node (required)")
@@ -43,6 +54,10 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.peerPort, "peer-port", 7000, "port for peers and the coordinator")
 	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
 	s.Int64Var(&f.memoryLimit, "memory-limit", 0, "most bytes that data may take; 0 takes three quarters of the container's limit, -1 means none")
+	s.IntVar(&f.maxConnections, "max-connections", 10_000, "most Redis clients at a time; CONFIG SET maxclients changes it")
+	s.IntVar(&f.maxValueBytes, "max-value-bytes", 64<<20, "longest argument of a Redis command, so the longest value")
+	s.DurationVar(&f.idleTimeout, "idle-timeout", 0, "close Redis clients that are silent for so long; 0 never does; CONFIG SET timeout changes it")
+	s.BoolVar(&f.enableDebug, "enable-debug-command", false, "allow DEBUG SLEEP")
 	s.DurationVar(&f.drainTimeout, "drain-timeout", 20*time.Second, "longest time that a graceful stop waits for leaders to leave and clients to finish")
 	s.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	s.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -76,6 +91,15 @@ func (f *flags) check() error {
 	}
 	if f.advertiseHost == "" {
 		f.advertiseHost = f.bind
+	}
+	if f.maxConnections < 1 {
+		return fmt.Errorf("--max-connections is %d: use 1 or more", f.maxConnections)
+	}
+	if f.maxValueBytes < leastMaxValue || f.maxValueBytes > mostMaxValue {
+		return fmt.Errorf("--max-value-bytes is %d: use %d to %d", f.maxValueBytes, leastMaxValue, mostMaxValue)
+	}
+	if f.idleTimeout < 0 {
+		return fmt.Errorf("--idle-timeout is %s: use 0 or more", f.idleTimeout)
 	}
 	if f.logFormat != "text" && f.logFormat != "json" {
 		return fmt.Errorf("--log-format is %q: use text or json", f.logFormat)

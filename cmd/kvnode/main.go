@@ -92,7 +92,10 @@ func run(ctx context.Context, f *flags) error {
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", n.Transport().Handler())
 	mux.Handle("/admin/", rpc.NewHandler(n))
-	redis := resp.New(resp.Options{Backend: backend{n}, Cluster: n, Logger: logger, Version: buildVersion()})
+	redis := resp.New(resp.Options{
+		Backend: backend{n}, Cluster: n, Logger: logger, Version: buildVersion(),
+		MaxConnections: f.maxConnections, MaxBulkBytes: f.maxValueBytes, IdleTimeout: f.idleTimeout, EnableDebug: f.enableDebug,
+	})
 	api := rpc.NewAPIServer(n)
 	peer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	metrics := &http.Server{Handler: rpc.NewHealthHandler(n, metricsHandler(n, redis)), ReadHeaderTimeout: 5 * time.Second}

@@ -108,11 +108,11 @@ var internalCommands = []*Spec{
 	// RINGKV.EXPIRE key [key ...] deletes those keys that have expired.
 	{Name: "ringkv.expire", Arity: -2, Flags: Write | Internal, Scope: Keys, KeySpecs: keysFrom1(1, KeyRM|KeyDelete),
 		Merge: MergeSum, Run: deleteExpired},
-	// RINGKV.EXEC program key [key ...] executes a Transaction: one that may need
+	// RINGKV.EXEC program [key ...] executes a Transaction: one that may need
 	// memory, one that does not, and one that only reads.
-	{Name: "ringkv.exec", Arity: -3, Flags: Write | DenyOOM | Internal, Scope: Key, KeySpecs: keysFrom2},
-	{Name: "ringkv.execfree", Arity: -3, Flags: Write | Internal, Scope: Key, KeySpecs: keysFrom2},
-	{Name: "ringkv.execread", Arity: -3, Flags: ReadOnly | Internal, Scope: Key, KeySpecs: keysFrom2},
+	{Name: "ringkv.exec", Arity: -2, Flags: Write | DenyOOM | Internal, Scope: Key, KeySpecs: keysFrom2},
+	{Name: "ringkv.execfree", Arity: -2, Flags: Write | Internal, Scope: Key, KeySpecs: keysFrom2},
+	{Name: "ringkv.execread", Arity: -2, Flags: ReadOnly | Internal, Scope: Key, KeySpecs: keysFrom2},
 	// RINGKV.WATCH key [key ...] tells what the keys are like, for a Transaction.
 	{Name: "ringkv.watch", Arity: -2, Flags: ReadOnly | Internal, Scope: Key, KeySpecs: keysFrom1(1, KeyRO), Run: watch},
 }

@@ -6,10 +6,11 @@ import "encoding/binary"
 // cluster as one internal command. So it is one entry of the log, and runs under
 // the store's lock with nothing in between:
 //
-//	RINGKV.EXEC program key [key ...]
+//	RINGKV.EXEC program [key ...]
 //
 // The keys are the watched ones, in the program's order, and those of the commands;
-// by them the transaction is routed, so all lie in one slot. The program:
+// by them the transaction is routed, so all lie in one slot. There are none if all
+// that was queued are commands whose arguments make no sense. The program:
 //
 //	+---------+-------+-----+------------------+-----+
 //	| watched | token | ... | protocol command | ... |
@@ -37,8 +38,11 @@ type Watched struct {
 	Token uint64
 }
 
-// Add adds a command that one partition executes (Key or Keys scope) and whose
-// arity has been checked. The arguments are copied. Proto is the protocol version
+// FitsTransaction tells whether a command may be part of a Transaction: one that is about
+// its keys and nothing else.
+func (s *Spec) FitsTransaction() bool { return s.Scope == Key || s.Scope == Keys }
+
+// Add adds a command that FitsTransaction and whose arity has been checked. The arguments are copied. Proto is the protocol version
 // of its reply.
 func (t *Transaction) Add(spec *Spec, args [][]byte, proto uint8) {
 	t.flags |= spec.Flags
@@ -130,7 +134,7 @@ func (p program) isExecutable(write bool) bool {
 			return false
 		}
 		spec := Executable(args[1:])
-		if spec == nil || spec.Flags&Internal != 0 || spec.Scope != Key && spec.Scope != Keys || spec.IsWrite() && !write {
+		if spec == nil || spec.Flags&Internal != 0 || !spec.FitsTransaction() || spec.IsWrite() && !write {
 			return false
 		}
 	}

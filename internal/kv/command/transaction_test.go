@@ -3,8 +3,10 @@ package command
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -192,7 +194,7 @@ func TestATransactionThatThisVersionDoesNotKnowIsNotApplied(t *testing.T) {
 		"missing token":     {[]byte("ringkv.exec"), []byte{1}, []byte("k")},
 		"cut off":           {[]byte("ringkv.exec"), good()[1][:5], []byte("k")},
 		"write in the read": append([][]byte{[]byte("ringkv.execread")}, good()[1:]...),
-		"no keys":           good()[:2],
+		"no program":        good()[:1],
 	} {
 		c := &Context{Store: store.New(1), Now: testNow, Partitions: 1}
 		var r Reply
@@ -201,6 +203,42 @@ func TestATransactionThatThisVersionDoesNotKnowIsNotApplied(t *testing.T) {
 		require.Zero(t, c.Store.Revision(), name)
 	}
 	require.NotNil(t, Executable(good()))
+}
+
+// A transaction that cannot be applied would stop every replica of its partition. So
+// whatever a client may queue, sensible or not, makes one that can.
+func TestWhateverIsQueuedCanBeApplied(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	odd := []string{"", "0", "1", "-1", "2", "9223372036854775807", "x", "k", "{k}", "NX", "EX", "GET", "\xff\x00", "u8", "AND"}
+	var specs []*Spec
+	for id := range Specs() {
+		if s := ByID(id); s.Flags&Internal == 0 && s.FitsTransaction() {
+			specs = append(specs, s)
+		}
+	}
+	require.Greater(t, len(specs), 30)
+	for range 20_000 {
+		tx := new(Transaction)
+		for range 1 + rng.IntN(3) {
+			spec := specs[rng.IntN(len(specs))]
+			n := spec.Arity
+			if n < 0 {
+				n = -n + rng.IntN(4)
+			}
+			var args [][]byte
+			for _, part := range strings.Split(spec.FullName, "|") {
+				args = append(args, []byte(part))
+			}
+			for len(args) < n {
+				args = append(args, []byte(odd[rng.IntN(len(odd))]))
+			}
+			tx.Add(spec, args, uint8(2+rng.IntN(2)))
+		}
+		spec, args := tx.Command(nil)
+		require.Equal(t, spec, Executable(args), "%q", args)
+	}
 }
 
 func FuzzTransaction(f *testing.F) {

@@ -88,3 +88,18 @@ func TestTheTimeWithoutALeaderBeginsWhenTheFirstIsLostAndEndsWithTheLast(t *test
 	step(partition(1, 2, "b"), 0, 0)
 	step(partition(1, 2, ""), 1, 0)
 }
+
+func TestTheSmallestMajorityIsWhatIsCertain(t *testing.T) {
+	r := newRouting("self", 2, stopped)
+	with := func(partition uint32, voters int) {
+		news := led(uint64(voters), 1, "a")
+		news.Partition, news.Voters = partition, make([]cluster.Replica, voters)
+		require.True(t, r.learn(news, false))
+	}
+	with(0, 3)
+	require.Equal(t, 1, r.smallestMajority(), "nothing is known of the other partition")
+	with(1, 5)
+	require.Equal(t, 2, r.smallestMajority())
+	with(0, 6)
+	require.Equal(t, 3, r.smallestMajority(), "now it is the one with five voters")
+}

@@ -104,6 +104,10 @@ func (n *Node) execute(c *replica.Request) {
 	switch {
 	case r == nil:
 		n.Finish(c, replica.NotExecuted)
+	case c.Call.Spec.Run == nil && command.Executable(c.Call.Args) == nil:
+		// It must not get into the log: no replica could apply it.
+		c.Call.Out.Error("ERR malformed transaction")
+		n.Finish(c, replica.Done)
 	case !c.Write && r.TryRead(c):
 		n.Finish(c, replica.Done)
 	case c.Write && command.CommandSize(c.Call.Args) > maxCommandBytes:

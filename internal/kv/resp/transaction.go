@@ -64,8 +64,8 @@ func (c *conn) queue(spec *command.Spec, args [][]byte, r *command.Reply) {
 		t.refused = true
 		return
 	}
-	if spec.Scope == command.Partitions || spec.Scope == command.OnePartition {
-		r.Error("ERR Command not allowed inside a transaction: '" + spec.FullName + "' concerns all keys, a transaction those of one hash tag")
+	if spec.Scope != command.Connection && !spec.FitsTransaction() {
+		r.Error("ERR Command not allowed inside a transaction: '" + spec.FullName + "' is not about single keys, a transaction is about those of one hash tag")
 		t.refused = true
 		return
 	}

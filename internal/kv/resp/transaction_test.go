@@ -93,6 +93,11 @@ func TestCommandsOfTheConnectionTakeTheirPlaceInATransaction(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.expect("$-1\r\n$-1\r\n")
+	c.do("SET s 12", "+OK\r\n")
+	c.do("MULTI", "+OK\r\n")
+	c.do("OBJECT ENCODING s", "+QUEUED\r\n")
+	c.do("MSETEX x k v", "+QUEUED\r\n")
+	c.do("EXEC", "*2\r\n$3\r\nint\r\n-ERR invalid numkeys value\r\n")
 	c.do("MULTI", "+OK\r\n")
 	c.do("PING x", "+QUEUED\r\n")
 	c.do("ECHO y", "+QUEUED\r\n")
@@ -102,7 +107,7 @@ func TestCommandsOfTheConnectionTakeTheirPlaceInATransaction(t *testing.T) {
 func TestWhatConcernsAllKeysIsRefusedInATransaction(t *testing.T) {
 	_, address := start(t, newFake(), Options{})
 	c := dial(t, address)
-	for _, line := range []string{"DBSIZE", "KEYS *", "FLUSHALL", "SCAN 0", "CLIENT REPLY OFF"} {
+	for _, line := range []string{"DBSIZE", "KEYS *", "FLUSHALL", "SCAN 0", "RANDOMKEY", "CLIENT REPLY OFF"} {
 		c.do("MULTI", "+OK\r\n")
 		c.send(line + "\r\n")
 		reply, err := readReply(c.in, false)
