@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // flags are what a node is told at its start; everything that may change while it
@@ -34,12 +36,8 @@ type flags struct {
 	logFormat, logLevel string
 }
 
-// Bounds of --max-value-bytes: what every client may send, and what fits into one
-// entry of the log with its key.
-const (
-	leastMaxValue = 1 << 20
-	mostMaxValue  = 120 << 20
-)
+// leastMaxValue is the smallest --max-value-bytes; the largest is command.MaxValueBytes.
+const leastMaxValue = 1 << 20
 
 func (f *flags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.dir, "dir", "", "directory of this node's data; an empty one becomes a new node (required)")
@@ -55,7 +53,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
 	s.Int64Var(&f.memoryLimit, "memory-limit", 0, "most bytes that data may take; 0 takes three quarters of the container's limit, -1 means none")
 	s.IntVar(&f.maxConnections, "max-connections", 10_000, "most Redis clients at a time; CONFIG SET maxclients changes it")
-	s.IntVar(&f.maxValueBytes, "max-value-bytes", 64<<20, "longest argument of a Redis command, so the longest value")
+	s.IntVar(&f.maxValueBytes, "max-value-bytes", command.MaxValueBytes, "longest argument of a Redis command, so the longest value; 64 MiB at most")
 	s.DurationVar(&f.idleTimeout, "idle-timeout", 0, "close Redis clients that are silent for so long; 0 never does; CONFIG SET timeout changes it")
 	s.BoolVar(&f.enableDebug, "enable-debug-command", false, "allow DEBUG SLEEP")
 	s.DurationVar(&f.drainTimeout, "drain-timeout", 20*time.Second, "longest time that a graceful stop waits for leaders to leave and clients to finish")
@@ -95,8 +93,8 @@ func (f *flags) check() error {
 	if f.maxConnections < 1 {
 		return fmt.Errorf("--max-connections is %d: use 1 or more", f.maxConnections)
 	}
-	if f.maxValueBytes < leastMaxValue || f.maxValueBytes > mostMaxValue {
-		return fmt.Errorf("--max-value-bytes is %d: use %d to %d", f.maxValueBytes, leastMaxValue, mostMaxValue)
+	if f.maxValueBytes < leastMaxValue || f.maxValueBytes > command.MaxValueBytes {
+		return fmt.Errorf("--max-value-bytes is %d: use %d to %d", f.maxValueBytes, leastMaxValue, command.MaxValueBytes)
 	}
 	if f.idleTimeout < 0 {
 		return fmt.Errorf("--idle-timeout is %s: use 0 or more", f.idleTimeout)

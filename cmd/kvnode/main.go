@@ -24,13 +24,13 @@ import (
 )
 
 func main() {
-	if err := command().Execute(); err != nil {
+	if err := rootCommand().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "kvnode:", err)
 		os.Exit(1)
 	}
 }
 
-func command() *cobra.Command {
+func rootCommand() *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
 		Use:           "kvnode",
