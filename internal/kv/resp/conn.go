@@ -43,6 +43,8 @@ type conn struct {
 	window int // calls that one group may have
 	// began is when the commands that are being served were read.
 	began time.Time
+	// groupBegan is when the group began that is being served.
+	groupBegan time.Time
 
 	proto   uint8
 	readAny bool
@@ -104,6 +106,7 @@ func (c *conn) serve() {
 			c.parser.filled(n)
 			c.shard.bytesIn.Add(uint64(n))
 			c.began = time.Now()
+			c.groupBegan = c.began
 			c.active.Store(c.began.UnixNano())
 			if err := c.round(); err != nil {
 				return

@@ -223,7 +223,8 @@ func (c *conn) endStep() (err error) {
 	call.Wait()
 	call.Spec = c.group.step.spec
 	if blocked {
-		c.noteSlow(call)
+		c.group.waited = true
+		c.noteSlow(call, time.Since(c.groupBegan))
 	}
 	c.group.step.done(&call.Out)
 	return err
@@ -241,7 +242,8 @@ func (c *conn) collect() (err error) {
 		blocked := !call.IsComplete()
 		reply := call.Wait() // even after an error: the call is not ours before
 		if blocked {
-			c.noteSlow(call)
+			c.group.waited = true
+			c.noteSlow(call, time.Since(c.groupBegan))
 		}
 		if call.Out.Proto == noReply || err != nil {
 			continue
@@ -275,10 +277,8 @@ func (c *conn) collect() (err error) {
 	return err
 }
 
-// noteSlow notes a call that was waited for, if that took long.
-func (c *conn) noteSlow(call *command.Call) {
-	c.group.waited = true
-	took := time.Since(c.began)
+// noteSlow notes a call that took long.
+func (c *conn) noteSlow(call *command.Call, took time.Duration) {
 	s := c.server
 	if s.slowlog.isSlow(took) {
 		args := call.Args
@@ -294,15 +294,20 @@ func (c *conn) noteSlow(call *command.Call) {
 
 // count adds the group to the statistics.
 func (c *conn) count() {
-	took := time.Since(c.began)
-	if s := c.server; !c.group.waited && (s.slowlog.isSlow(took) || s.latency.isSlow(took)) {
-		// None was waited for, so each had the time of the whole.
-		for _, call := range c.calls[:c.group.size] {
-			if call.Spec != nil {
-				c.noteSlow(call)
+	now := time.Now()
+	took := now.Sub(c.began)
+	if g := &c.group; !g.waited {
+		// They were executed together, so each has its share of the time.
+		share := now.Sub(c.groupBegan) / time.Duration(max(g.size, 1))
+		if s := c.server; s.slowlog.isSlow(share) || s.latency.isSlow(share) {
+			for _, call := range c.calls[:g.size] {
+				if call.Spec != nil {
+					c.noteSlow(call, share)
+				}
 			}
 		}
 	}
+	c.groupBegan = now
 	run := runOf{shard: c.shard, took: took}
 	for _, call := range c.calls[:c.group.size] {
 		failed := call.Out.IsError()

@@ -87,6 +87,7 @@ func (c *conn) holdGroup() {
 	}
 	c.server.pause.wait(writes, c.server.stop)
 	c.began = time.Now()
+	c.groupBegan = c.began
 }
 
 // CLIENT PAUSE timeout [WRITE | ALL]

@@ -18,8 +18,9 @@ const (
 	slowlogDefaultLength    = 128
 )
 
-// slowlog keeps the last commands that took long: from when they were read to when
-// their replies were there, so the way to the leader and to a majority is in it.
+// slowlog keeps the last commands that took long: from when they were given to the
+// backend to when their replies were there, so the way to the leader and to a
+// majority is in it.
 type slowlog struct {
 	threshold atomic.Int64 // nanoseconds; negative: off
 
