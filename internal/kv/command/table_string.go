@@ -13,7 +13,9 @@ var stringCommands = []*Spec{
 	{Name: "set", Arity: -3, Flags: Write | DenyOOM, Scope: Key, KeySpecs: setKeySpecs, Run: set,
 		Group: "string", Since: "1.0.0", Summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
 		Difference: "Takes IFEQ too, as in Valkey 8.1."},
-	{Name: "getex", Arity: -2, Flags: Write | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: getEx,
+	{Name: "getex", Arity: -2, Flags: Write | Fast, Scope: Key, KeySpecs: []KeySpec{
+		{Flags: KeyRW | KeyAccess | KeyUpdate, Begin: 1, Step: 1, Notes: "RW and UPDATE because it changes the TTL"},
+	}, Run: getEx,
 		Group: "string", Since: "6.2.0", Summary: "Returns the string value of a key after setting its expiration time."},
 	{Name: "getdel", Arity: 2, Flags: Write | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyDelete), Run: getDel,
 		Group: "string", Since: "6.2.0", Summary: "Returns the string value of a key after deleting the key."},

@@ -1,0 +1,70 @@
+package resp
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
+)
+
+// newerThan70 is what Redis 7.2 says otherwise than 7.0, or 7.0 does not know.
+var newerThan70 = map[string]string{
+	"delifeq":   "is Valkey's",
+	"msetex":    "came with Redis 8.4",
+	"msetnx":    "lost its tips: it cannot be split",
+	"scan":      "got a response policy",
+	"randomkey": "got a response policy",
+}
+
+// TestTheTableIsThatOfRedis compares what COMMAND INFO knows about the data commands.
+func TestTheTableIsThatOfRedis(t *testing.T) {
+	c := redis.NewClient(&redis.Options{Addr: startRedis(t), Protocol: 2})
+	defer c.Close()
+	for id := range command.Specs() {
+		s := command.ByID(id)
+		if s.Flags&command.Internal != 0 || !slices.Contains([]string{"string", "bitmap", "generic"}, s.Group) ||
+			s.Scope == command.Connection || newerThan70[s.FullName] != "" {
+			continue
+		}
+		info, err := c.Do(context.Background(), "COMMAND", "INFO", s.FullName).Slice()
+		require.NoError(t, err)
+		require.NotNil(t, info[0], "%s: Redis does not know it", s.FullName)
+		theirs := info[0].([]any)
+		require.Equal(t, []any{
+			s.FullName, int64(s.Arity), words(s.Flags.Names()), int64(s.FirstKey), int64(s.LastKey), int64(s.KeyStep),
+			words(s.Categories()), words(s.Tips),
+		}, theirs[:8], s.FullName)
+		require.Len(t, theirs[8], len(s.KeySpecs), s.FullName)
+		for i, k := range s.KeySpecs {
+			spec := pairs(theirs[8].([]any)[i])
+			require.Equal(t, words(k.Flags.Names()), spec["flags"], s.FullName)
+			notes, _ := spec["notes"].(string)
+			require.Equal(t, notes, k.Notes, s.FullName)
+			search, find := pairs(spec["begin_search"]), pairs(spec["find_keys"])
+			require.Equal(t, []any{"index", []any{"index", int64(k.Begin)}}, []any{search["type"], search["spec"]}, s.FullName)
+			require.Equal(t, []any{"range", []any{"lastkey", int64(k.Last), "keystep", int64(k.Step), "limit", int64(0)}},
+				[]any{find["type"], find["spec"]}, s.FullName)
+		}
+	}
+}
+
+func words(in []string) []any {
+	out := []any{}
+	for _, w := range in {
+		out = append(out, w)
+	}
+	return out
+}
+
+// pairs is a map in version 2 of the protocol.
+func pairs(list any) map[string]any {
+	out := map[string]any{}
+	for l := list.([]any); len(l) > 0; l = l[2:] {
+		out[l[0].(string)] = l[1]
+	}
+	return out
+}
