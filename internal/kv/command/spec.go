@@ -1,6 +1,10 @@
 package command
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ringkv/ringkv/internal/kv/store"
+)
 
 // Spec is what is known about a command. Specs are made once, in the table, and
 // never change.
@@ -32,6 +36,9 @@ type Spec struct {
 	// Run executes the command on one partition; nil for Connection scope and for
 	// transactions (see Transaction). The arity has been checked.
 	Run func(c *Context, args [][]byte, r *Reply)
+	// Length, if set, returns the key and the length of the value that a write
+	// makes which may be longer than its arguments. The store's lock is held.
+	Length func(st *store.Store, args [][]byte) (key []byte, length int64)
 	// Subcommands of a container, by name.
 	Subcommands []*Spec
 

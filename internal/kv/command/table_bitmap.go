@@ -1,7 +1,7 @@
 package command
 
 var bitmapCommands = []*Spec{
-	{Name: "setbit", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: setBit,
+	{Name: "setbit", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: setBit, Length: setBitLength,
 		Group: "bitmap", Since: "2.2.0", Summary: "Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist.",
 		Difference: longest},
 	{Name: "getbit", Arity: 3, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: getBit,
@@ -13,10 +13,10 @@ var bitmapCommands = []*Spec{
 		Group: "bitmap", Since: "2.8.7", Summary: "Finds the first set (1) or clear (0) bit in a string."},
 	{Name: "bitop", Arity: -4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: []KeySpec{
 		{Flags: KeyOW | KeyUpdate, Begin: 2, Step: 1}, {Flags: KeyRO | KeyAccess, Begin: 3, Last: -1, Step: 1},
-	}, Run: bitOp,
+	}, Run: bitOp, Length: bitOpLength,
 		Group: "bitmap", Since: "2.6.0", Summary: "Performs bitwise operations on multiple strings, and stores the result.",
 		Difference: acrossSlots},
-	{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Scope: Key, KeySpecs: bitfieldKeySpecs, Run: bitfield,
+	{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Scope: Key, KeySpecs: bitfieldKeySpecs, Run: bitfield, Length: bitfieldLength,
 		Group: "bitmap", Since: "3.2.0", Summary: "Performs arbitrary bitfield integer operations on strings.",
 		Difference: longest},
 	{Name: "bitfield_ro", Arity: -2, Flags: ReadOnly | Fast, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: bitfieldRO,

@@ -57,7 +57,7 @@ var stringCommands = []*Spec{
 		Group: "string", Since: "2.4.0", Summary: "Returns a substring of the string stored at a key."},
 	{Name: "substr", Arity: 4, Flags: ReadOnly, Scope: Key, KeySpecs: oneKey(KeyRO | KeyAccess), Run: getRange,
 		Group: "string", Since: "1.0.0", Summary: "Returns a substring from a string value."},
-	{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyUpdate), Run: setRange,
+	{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Scope: Key, KeySpecs: oneKey(KeyRW | KeyUpdate), Run: setRange, Length: setRangeLength,
 		Group: "string", Since: "2.2.0", Summary: "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
 		Difference: longest},
 	{Name: "incr", Arity: 2, Flags: Write | DenyOOM | Fast, Scope: Key, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Run: incr,

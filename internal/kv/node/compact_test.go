@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // TestACompactedLogIsReadBackAndCatchesAFollowerUp writes enough for several
@@ -90,4 +92,31 @@ func TestWritesThatNeedMemoryAreRefusedWhenItIsUsedUp(t *testing.T) {
 	require.Equal(t, ":1\r\n", seats[0].do("DEL", "key-0"), "deletes go on")
 	require.Equal(t, "+OK\r\n", seats[0].do("FLUSHALL"))
 	require.Eventually(t, func() bool { return seats[0].do("SET", "k", "v") == "+OK\r\n" }, 10*time.Second, 20*time.Millisecond, "it heals by itself")
+}
+
+// A few bytes can ask for megabytes. Many such writes at once must not be let
+// through because none of them has been executed yet.
+func TestWritesThatMakeLongValuesAreRefusedBeforeTheyDo(t *testing.T) {
+	seats := startCluster(t, 1, 1, 1)
+	n := seats[0].node
+	n.memory.limit = 8 << 20
+	setBit := command.Lookup([]byte("SETBIT"))
+	var calls []*command.Call
+	for i := range 100 {
+		calls = append(calls, command.NewCall(setBit, [][]byte{[]byte("SETBIT"), fmt.Appendf(nil, "key-%d", i), []byte("8388607"), []byte("1")}, 2))
+	}
+	n.Submit(calls)
+	made := 0
+	for _, c := range calls {
+		if reply := string(c.Wait()); reply == ":0\r\n" {
+			made++
+		} else {
+			require.Equal(t, "-"+command.ErrOOM+"\r\n", reply)
+		}
+	}
+	require.Positive(t, made)
+	require.LessOrEqual(t, made, 8)
+	require.Equal(t, ":1\r\n", seats[0].do("SETBIT", "key-0", "8388607", "1"), "what is long enough does not grow")
+	require.Equal(t, "+OK\r\n", seats[0].do("FLUSHALL"))
+	require.Eventually(t, func() bool { return seats[0].do("SETBIT", "k", "8388607", "1") == ":0\r\n" }, 10*time.Second, 20*time.Millisecond, "it heals by itself")
 }

@@ -13,9 +13,44 @@ import (
 type memory struct {
 	limit uint64 // bytes; 0 means none
 	used  atomic.Uint64
+	// claimed is what writes will add that were let through in the last
+	// claimPeriods counts: some of it is in used already, some not yet.
+	claimed [claimPeriods]atomic.Uint64
+	period  atomic.Uint32 // the current one of claimed
 }
 
+// claimPeriods is for how many counts a claim stands. In that time the write is
+// applied, unless the group has other trouble.
+const claimPeriods = 20
+
 func (m *memory) full() bool { return m.limit > 0 && m.used.Load() >= m.limit }
+
+// claim reserves memory for a write that needs more than it carries. It returns
+// false when there is too little.
+func (m *memory) claim(n uint64) bool {
+	if m.limit == 0 || n == 0 {
+		return true
+	}
+	current := &m.claimed[m.period.Load()]
+	current.Add(n)
+	sum := m.used.Load()
+	for i := range m.claimed {
+		sum += m.claimed[i].Load()
+	}
+	if sum <= m.limit {
+		return true
+	}
+	current.Add(-n)
+	return false
+}
+
+// count takes note of what is used now.
+func (m *memory) count(used uint64) {
+	m.used.Store(used)
+	next := (m.period.Load() + 1) % claimPeriods
+	m.claimed[next].Store(0)
+	m.period.Store(next)
+}
 
 const (
 	houseInterval  = 100 * time.Millisecond
@@ -74,7 +109,7 @@ func (n *Node) countMemory() {
 		used += uint64(st.MemoryBytes())
 		st.RUnlock()
 	}
-	n.memory.used.Store(used)
+	n.memory.count(used)
 }
 
 // freeLog compacts the partition that holds the oldest log segment back, once the

@@ -116,12 +116,20 @@ func (n *Node) execute(c *replica.Request) {
 	case c.Call.Spec.Flags&command.DenyOOM != 0 && n.log.Full():
 		c.Call.Out.Error("DISKFULL the volume of this node is almost full: writes are refused until there is room again; reads and deletes go on")
 		n.Finish(c, replica.Done)
-	case c.Call.Spec.Flags&command.DenyOOM != 0 && n.memory.full():
+	case c.Call.Spec.Flags&command.DenyOOM != 0 && (n.memory.full() || c.Call.Spec.MayGrow() && !n.memory.claim(growth(r, c.Call))):
 		c.Call.Out.Error(command.ErrOOM)
 		n.Finish(c, replica.Done)
 	default:
 		r.Submit(c)
 	}
+}
+
+// growth returns how many bytes more than it carries a call may add to a replica.
+func growth(r *replica.Replica, c *command.Call) uint64 {
+	st := r.Store()
+	st.RLock()
+	defer st.RUnlock()
+	return uint64(c.Growth(st))
 }
 
 // Finish takes a call back from a replica or from another node.
