@@ -32,6 +32,14 @@ func (g *generator) named(name string) string {
 	return strings.NewReplacer("{", "(", "}", ")").Replace(name) + g.tag
 }
 
+// extra is an argument too many. It may be taken for a key.
+func (g *generator) extra() string {
+	if g.tag != "" {
+		return g.key()
+	}
+	return g.value()
+}
+
 func (g *generator) value() string {
 	switch g.IntN(9) {
 	case 0:
@@ -211,7 +219,7 @@ func (g *generator) command() []string {
 	if g.IntN(400) == 0 {
 		args = []string{pick(g, "FLUSHALL", "flushdb"), pick(g, "SYNC", "ASYNC", "BAD")}
 	}
-	if g.IntN(100) == 0 {
+	if g.IntN(100) == 0 && g.tag == "" { // a cluster's scan begins with one partition
 		args = append([]string{"SCAN", "0", "COUNT", "1000"}, pick(g, nil, []string{"MATCH", "k*"}, []string{"TYPE", "string"}, []string{"TYPE", "list"})...)
 	}
 	if args[0] != "SCAN" && args[0] != "COMMAND" && args[0] != "HELLO" {
@@ -219,7 +227,7 @@ func (g *generator) command() []string {
 		case 0:
 			args = args[:1+g.IntN(len(args))]
 		case 1:
-			args = append(args, g.value())
+			args = append(args, g.extra())
 		}
 	}
 	if g.IntN(4) == 0 {
