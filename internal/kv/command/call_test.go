@@ -234,18 +234,17 @@ func TestRandomKeysComeFromAllPartitionsByTheirSize(t *testing.T) {
 
 func TestRandomKeyIsFairAmongManyKeys(t *testing.T) {
 	c := newTestCluster(1)
-	const keys, draws = 2 * randomWhole, 200 * randomWhole
+	const keys, expected = 2 * randomWhole, 40
 	for i := range keys {
 		c.do(callOf(t, fmt.Sprintf("SET key:%d v", i)))
 	}
 	drawn := map[string]int{}
-	for range draws {
+	for range expected * keys {
 		drawn[c.do(callOf(t, "RANDOMKEY"))]++
 	}
-	require.Len(t, drawn, keys)
+	require.Len(t, drawn, keys, "each is drawn some time")
 	for key, n := range drawn {
-		// Chance gives 100 +- 60, gaps of unequal size some more.
-		require.InDelta(t, draws/keys, n, 95, key)
+		require.Less(t, n, 3*expected, key)
 	}
 }
 
