@@ -48,23 +48,7 @@ snapshot files and not in the log; the last entries of a log may not be committe
 	}
 	dump.Flags().BoolVarP(&places, "places", "p", false, "say for each line where it is: segment, offset, partition, term, index")
 	dump.Flags().BoolVarP(&all, "all", "a", false, "print records that carry no command, too")
-	verify := &cobra.Command{
-		Use:   "verify DIR",
-		Short: "Read a whole log and its snapshots, and say what is damaged",
-		Long: `Read a whole log and its snapshots, and say what is damaged.
-
-The exit code is 1 if anything is. A write at the end that did not finish is no
-damage: a crash leaves one behind.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := findLog(args[0])
-			if err != nil {
-				return err
-			}
-			return verifyLog(cmd.OutOrStdout(), l)
-		},
-	}
-	cmd.AddCommand(dump, verify)
+	cmd.AddCommand(dump, newWALVerifyCommand())
 	return cmd
 }
 
@@ -121,88 +105,4 @@ func dumpLog(out io.Writer, l logFolders, places, all bool) error {
 		return errReported
 	}
 	return nil
-}
-
-// verifyLog prints a summary, and what is damaged. It returns errReported if
-// anything is.
-func verifyLog(out io.Writer, l logFolders) error {
-	var records, entries, commands, damaged int
-	segments := make(map[uint64]bool)
-	snapshots := make(map[uint32]*wal.SnapshotRef) // the last ones
-	damage := func(format string, args ...any) {
-		damaged++
-		fmt.Fprintf(out, format+"\n", args...)
-	}
-	for item, err := range wal.Dump(vfs.OS{}, l.log) {
-		switch {
-		case err != nil:
-			return err
-		case item.Torn:
-			fmt.Fprintln(out, describeDamage(&item))
-			continue
-		case item.Damage != nil:
-			damage("%s", describeDamage(&item))
-			continue
-		}
-		r := &item.Record
-		records++
-		segments[r.Segment] = true
-		if r.Type == wal.TypeEntry {
-			entries++
-		}
-		lines, err := commandLines(r)
-		if err != nil {
-			damage("%s: %v", placeOf(r), err)
-		}
-		commands += len(lines)
-		noteSnapshot(snapshots, r, damage)
-	}
-	for partition, ref := range snapshots {
-		if err := verifySnapshot(l.snapshots, ref); err != nil {
-			damage("snapshot of partition %d: %v", partition, err)
-		}
-	}
-	fmt.Fprintf(out, "%d segments, %d records, %d entries with %d commands, %d snapshots: ", len(segments), records, entries, commands, len(snapshots))
-	if damaged > 0 {
-		fmt.Fprintf(out, "%d places damaged\n", damaged)
-		return errReported
-	}
-	fmt.Fprintln(out, "no damage")
-	return nil
-}
-
-// noteSnapshot keeps which snapshot file each partition refers to.
-func noteSnapshot(snapshots map[uint32]*wal.SnapshotRef, r *wal.Record, damage func(string, ...any)) {
-	switch r.Type {
-	case wal.TypeCreate, wal.TypeTombstone:
-		delete(snapshots, r.Partition)
-	case wal.TypeSnapshot, wal.TypeCheckpoint:
-		ref, err := r.DumpSnapshot()
-		switch {
-		case err != nil:
-			damage("%s: %v", placeOf(r), err)
-		case ref != nil && ref.File != "": // without a file: an empty beginning
-			snapshots[r.Partition] = ref
-		default:
-			delete(snapshots, r.Partition)
-		}
-	}
-}
-
-// verifySnapshot reads the whole file: every block has a checksum.
-func verifySnapshot(dir string, ref *wal.SnapshotRef) error {
-	info, err := os.Stat(filepath.Join(dir, ref.File))
-	if err != nil {
-		return err
-	}
-	if info.Size() != ref.Size {
-		return fmt.Errorf("%s has %d bytes, the log says %d", ref.File, info.Size(), ref.Size)
-	}
-	r, err := wal.OpenSnapshotFile(vfs.OS{}, dir, ref.File)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
 }
