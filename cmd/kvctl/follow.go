@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/target"
@@ -13,16 +15,24 @@ import (
 // followEvery is the pause between two looks while moves are followed.
 const followEvery = 200 * time.Millisecond
 
+// errStoppedFollowing is what Ctrl-C leaves behind.
+var errStoppedFollowing = errors.New("stopped following: the change was accepted and goes on; kvctl status shows how far it is")
+
 // follow prints what moves, and what it waits for, until all is as wanted.
 func follow(ctx context.Context, t target.Target, before *target.Observation, w io.Writer) error {
 	began := time.Now()
 	var said string
 	for {
 		o, err := t.Observe(ctx)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		printChanges(w, "[Rebalance]", target.Changes(before, o))
+		if err != nil {
+			return errStoppedFollowing
+		}
+		printChanges(w, "[Rebalance]", slices.DeleteFunc(target.Changes(before, o), func(c target.Change) bool {
+			return c.Kind == target.ClusterState // said in other words below
+		}))
 		before = o
 		if o.Ready() {
 			s := o.Summarize()
@@ -36,7 +46,7 @@ func follow(ctx context.Context, t target.Target, before *target.Observation, w 
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return errStoppedFollowing
 		case <-time.After(followEvery):
 		}
 	}

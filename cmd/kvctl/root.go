@@ -37,7 +37,7 @@ func newCommand(s *session) *cobra.Command {
 // addClusterCommands adds the commands that the shell has too.
 func addClusterCommands(root *cobra.Command, s *session) {
 	addGroup(root, groupData, "Keys:", newDataCommands(s)...)
-	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newPlanCommand(s), newRingCommand(s), newDoctorCommand(s))...)
+	addGroup(root, groupLook, "Look at a cluster:", append(newLookCommands(s), newStatusCommand(s), newTopCommand(s), newWatchCommand(s), newPlanCommand(s), newRingCommand(s), newDoctorCommand(s))...)
 	addGroup(root, groupChange, "Change a cluster:", newChangeCommands(s)...)
 	addGroup(root, groupLoad, "Measure and examine:", newBenchCommand(s), newWALCommand())
 }

@@ -45,6 +45,7 @@ func Changes(before, after *Observation) []Change {
 			add(NodeChanged, "node %s is gone", before.Nodes[i].Name)
 		}
 	}
+	states(before, after, add)
 	was, now := before.Partitions(), after.Partitions()
 	for p := range now {
 		if p < len(was) && len(was[p].Copies) > 0 && len(now[p].Copies) > 0 {
@@ -57,6 +58,25 @@ func Changes(before, after *Observation) []Change {
 		}
 	}
 	return out
+}
+
+// states tells what the coordinator says that it did not say before.
+func states(before, after *Observation, add func(kind ChangeKind, format string, args ...any)) {
+	for _, b := range after.Blocked {
+		if !slices.Contains(before.Blocked, b) {
+			add(ClusterState, "blocked: %s", b)
+		}
+	}
+	if len(after.Blocked) == 0 && len(before.Blocked) > 0 {
+		add(ClusterState, "nothing is blocked any more")
+	}
+	if before.Ready() != after.Ready() {
+		if after.Ready() {
+			add(ClusterState, "all is as wanted")
+		} else {
+			add(ClusterState, "not all is as wanted")
+		}
+	}
 }
 
 // copies tells which nodes came to be full copies of a partition, and which left.
