@@ -59,7 +59,7 @@ func TestAdministrationAnswersAsInRedis(t *testing.T) {
 		"COMMAND GETKEYS GET a", "COMMAND GETKEYS MSET a 1 b 2", "COMMAND GETKEYSANDFLAGS MSET a 1 b 2", "COMMAND GETKEYSANDFLAGS GET a",
 		"COMMAND GETKEYS NOPE x", "COMMAND GETKEYS GET a b c", "COMMAND INFO nosuch", "COMMAND INFO get",
 		"COMMAND INFO mget", "COMMAND INFO del", "COMMAND INFO watch", "COMMAND INFO multi", "COMMAND INFO exec",
-		"COMMAND INFO lastsave", "COMMAND INFO client|id", "COMMAND INFO client|kill", "COMMAND INFO slowlog|get",
+		"COMMAND INFO lastsave", "COMMAND INFO info", "COMMAND INFO role", "COMMAND INFO readonly", "COMMAND INFO command|docs", "COMMAND INFO config|set", "COMMAND INFO client|list", "COMMAND INFO client|id", "COMMAND INFO client|kill", "COMMAND INFO slowlog|get",
 		"COMMAND LIST FILTERBY PATTERN mge*", "COMMAND LIST FILTERBY MODULE nosuch", "COMMAND LIST FILTERBY NOPE x", "COMMAND NOPE",
 		"PING a b", "ECHO", "QUIT",
 	} {

@@ -2,10 +2,12 @@ package resp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,6 +64,59 @@ func TestGoRedis(t *testing.T) {
 			require.Equal(t, "test", c.ClientGetName(ctx).Val())
 		})
 	}
+}
+
+// Several clients count by optimistic locking, as the documentation of go-redis has it.
+func TestGoRedisTransactions(t *testing.T) {
+	_, address := start(t, newFake(), Options{})
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c := redis.NewClient(&redis.Options{Addr: address})
+	defer c.Close()
+	const counters, times = 5, 50
+	var clients sync.WaitGroup
+	for range counters {
+		clients.Go(func() {
+			for done := 0; done < times; {
+				err := c.Watch(ctx, func(tx *redis.Tx) error {
+					n, err := tx.Get(ctx, "n").Int()
+					if err != nil && !errors.Is(err, redis.Nil) {
+						return err
+					}
+					_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+						p.Set(ctx, "n", n+1, 0)
+						p.Ping(ctx)
+						return nil
+					})
+					return err
+				}, "n")
+				switch {
+				case err == nil:
+					done++
+				case !errors.Is(err, redis.TxFailedErr):
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	require.Equal(t, fmt.Sprint(counters*times), c.Get(ctx, "n").Val())
+	replies, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, "s", "x", 0)
+		p.Incr(ctx, "s")
+		p.Get(ctx, "s")
+		return nil
+	})
+	require.EqualError(t, err, "ERR value is not an integer or out of range")
+	require.Len(t, replies, 3)
+	require.Equal(t, "x", replies[2].(*redis.StringCmd).Val())
+
+	require.Equal(t, int64(2), c.Wait(ctx, 5, time.Second).Val())
+	require.NoError(t, c.SlowLogGet(ctx, 10).Err())
+	require.NoError(t, c.ClientPause(ctx, time.Millisecond).Err())
+	require.Equal(t, "default", c.ACLWhoAmI(ctx).Val())
+	require.NoError(t, c.ConfigSet(ctx, "slowlog-max-len", "10").Err())
 }
 
 // program returns the path of a program, or skips the test.
