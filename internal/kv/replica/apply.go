@@ -54,7 +54,8 @@ func (r *Replica) applyBatch(e *raftpb.Entry) error {
 	}
 	var calls []*Request
 	if batch.Proposer == r.id {
-		if p := r.proposals.pending[batch.Seq]; p != nil {
+		// An earlier life of this replica counted from one as well, in earlier terms.
+		if p := r.proposals.pending[batch.Seq]; p != nil && p.term == e.GetTerm() {
 			delete(r.proposals.pending, batch.Seq)
 			calls = p.calls
 		}
