@@ -31,8 +31,8 @@ type Config struct {
 	Limits Limits
 	// NewClusterID defaults to cluster.NewClusterID; tests fix it.
 	NewClusterID func() string
-	// Sequential makes Tick call one node after the other, in the order of the
-	// plan; for tests that replay.
+	// Sequential makes a pass call one node after the other, in the order of the
+	// seats and of the plan; for tests that replay.
 	Sequential bool
 }
 
@@ -70,7 +70,7 @@ func New(config Config) *Coordinator {
 	}
 	return &Coordinator{
 		config:   config,
-		observer: &observer{dial: config.Dial, clock: config.Clock, timeout: config.CallTimeout, known: map[string]presence{}},
+		observer: &observer{dial: config.Dial, clock: config.Clock, timeout: config.CallTimeout, sequential: config.Sequential, known: map[string]presence{}},
 		changed:  make(chan struct{}, 1),
 		left:     -1,
 		hints:    Hints{Transferred: map[uint32]time.Time{}, MinReplicaID: map[uint32]uint64{}},

@@ -13,6 +13,8 @@ type observer struct {
 	dial    func(Seat) cluster.Admin
 	clock   func() time.Time
 	timeout time.Duration
+	// sequential asks one seat after the other.
+	sequential bool
 
 	mu    sync.Mutex
 	known map[string]presence // by seat
@@ -38,6 +40,9 @@ func (o *observer) observe(ctx context.Context, seats []Seat) Observation {
 			answers[i].At = o.clock() // before asking: the answer is at least as new
 			answers[i].Status, answers[i].Err = o.dial(seat).Status(ctx)
 		})
+		if o.sequential {
+			wg.Wait()
+		}
 	}
 	wg.Wait()
 	out := make(Observation, len(seats))
