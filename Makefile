@@ -5,6 +5,7 @@ KUBECONFIG   ?= $(kind_config)
 E2E_TIMEOUT  ?= 60m
 E2E_ARGS     ?=
 BENCH        ?= .
+TIME         ?= 10m
 
 # The kind cluster's own file: nobody's kubeconfig is touched, whatever KUBECONFIG says outside.
 kind_config := $(CURDIR)/build/kubeconfig
@@ -12,7 +13,7 @@ go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 packages    := go list ./... | grep -v /test/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test sim test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ demo: build ## Run a local cluster through growth, a crash and shrinking, under 
 
 test: ## Run the unit, crash, property and envtest suites (the first run also builds an API server: +8 minutes)
 	@assets=$$(hack/envtest) && export KUBEBUILDER_ASSETS="$$assets" && go test -timeout 20m $$($(packages))
+
+sim: ## Run new seeds of the cluster simulation for TIME, such as TIME=8h; fails with a seed and a short schedule
+	go test ./test/sim -count=1 -timeout 0 -run Promises -v -budget '$(TIME)'
 
 test-race: ## Run the data path's tests under the race detector, the long ones shortened
 	go test -race -short -timeout 20m ./internal/kv/... ./internal/load/...

@@ -1,0 +1,261 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"syscall"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
+	"github.com/ringkv/ringkv/internal/kv/replica"
+	"github.com/ringkv/ringkv/internal/kv/wal"
+)
+
+// oracle sees everything at once and says when a promise is broken.
+type oracle struct {
+	w       *world
+	leaders map[termKey]uint64            // who led a term
+	homes   map[replicaKey]cluster.NodeID // where a replica ID lives; it has one home for ever
+	removed map[heldKey]uint64            // the highest replica ID that a node confirmed to have removed
+	logs    map[uint32]map[uint64]entry   // what was applied at each index
+	last    map[uint32]uint64             // the highest index that was applied
+	states  map[stateKey]uint64           // hash of the state by revision
+	seen    map[*replica.Replica]*view
+	whole   bool // every applied entry was seen
+	rotten  bool // files were damaged
+	checks  int
+}
+
+type termKey struct {
+	partition uint32
+	term      uint64
+}
+
+type replicaKey struct {
+	partition uint32
+	id        uint64
+}
+
+type heldKey struct {
+	node      cluster.NodeID
+	partition uint32
+}
+
+type stateKey struct {
+	partition uint32
+	revision  uint64
+}
+
+type entry struct {
+	term uint64
+	sum  uint32
+}
+
+// view is how far the oracle has looked at a replica.
+type view struct{ applied, revision uint64 }
+
+func newOracle(w *world) *oracle {
+	return &oracle{
+		w: w, whole: true, leaders: map[termKey]uint64{}, homes: map[replicaKey]cluster.NodeID{}, removed: map[heldKey]uint64{},
+		logs: map[uint32]map[uint64]entry{}, last: map[uint32]uint64{}, states: map[stateKey]uint64{}, seen: map[*replica.Replica]*view{},
+	}
+}
+
+const lookInterval = 10 * time.Millisecond
+
+func (o *oracle) watch() {
+	o.look()
+	o.w.after(lookInterval, nil, o.watch)
+}
+
+// leads takes note of a message that only a leader sends.
+func (o *oracle) leads(p *process, partition uint32, term, from uint64) {
+	k := termKey{partition, term}
+	if was := o.leaders[k]; was != 0 && was != from {
+		o.w.fail("partition %d has two leaders in term %d: replicas %d and %d", partition, term, was, from)
+	}
+	o.leaders[k] = from
+	o.lives(p, partition, from)
+}
+
+// lives checks that a replica is where it always was, and was not removed.
+func (o *oracle) lives(p *process, partition uint32, id uint64) {
+	if p.node == nil {
+		return
+	}
+	k := replicaKey{partition, id}
+	if home := o.homes[k]; home != "" && home != p.node.ID() {
+		o.w.fail("replica %d of partition %d was used twice: on %s and on %s", id, partition, home.Short(), p.node.ID().Short())
+	}
+	o.homes[k] = p.node.ID()
+	if gone := o.removed[heldKey{p.node.ID(), partition}]; id <= gone {
+		o.w.fail("replica %d of partition %d is back on %s, which had removed %d", id, partition, p.m.name, gone)
+	}
+}
+
+// cannotStart judges why a node does not come up.
+func (o *oracle) cannotStart(m *machine, err error) {
+	switch {
+	case errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC):
+		o.w.restart(m, time.Second) // the next try may find the disk well
+		return
+	case !o.rotten:
+		o.w.fail("%s cannot start: %v", m.name, err)
+		return
+	}
+	m.w.logf("%s gets an empty volume", m.name)
+	m.wipe = true
+}
+
+func (o *oracle) look() {
+	for _, m := range o.w.machines {
+		if m.running() != nil {
+			o.lookAt(m.process)
+		}
+	}
+}
+
+// lookAt compares a node's replicas with all that was seen before.
+func (o *oracle) lookAt(p *process) {
+	for _, r := range p.node.Replicas() {
+		s := r.Status()
+		if s.State == cluster.ReplicaRefused {
+			if !o.rotten {
+				o.w.fail("%s refuses replica %d of partition %d: %s", p.m.name, r.ID(), r.Partition(), s.Reason)
+			}
+			continue
+		}
+		o.lives(p, r.Partition(), r.ID())
+		v := o.seen[r]
+		if v == nil {
+			v = &view{}
+			o.seen[r] = v
+		}
+		o.lookAtEntries(p, r, v, s.AppliedIndex)
+		o.lookAtState(p, r, v)
+	}
+}
+
+func (o *oracle) lookAtEntries(p *process, r *replica.Replica, v *view, applied uint64) {
+	g := p.node.Log().Group(r.Partition())
+	first := max(v.applied+1, g.FirstIndex())
+	if applied <= v.applied || g.Replica() != r.ID() {
+		return
+	}
+	log := o.logs[r.Partition()]
+	if log == nil {
+		log = map[uint64]entry{}
+		o.logs[r.Partition()] = log
+	}
+	if first <= min(applied, g.LastIndex()) {
+		es, err := g.Entries(first, min(applied, g.LastIndex())+1, 1<<30)
+		if err != nil {
+			o.w.fail("%s: entries %d to %d of partition %d cannot be read: %v", p.m.name, first, applied, r.Partition(), err)
+			return
+		}
+		for _, e := range es {
+			now := entry{e.Term, crc32.ChecksumIEEE(e.Data)}
+			was, known := log[e.Index]
+			if known && was != now {
+				o.w.fail("%s applied another entry %d of partition %d (term %d) than others (term %d)", p.m.name, e.Index, r.Partition(), now.term, was.term)
+			}
+			if !known {
+				log[e.Index] = now
+				o.landed(r.Partition(), e)
+			}
+		}
+	}
+	for i := o.last[r.Partition()] + 1; i <= applied; i++ {
+		if _, known := log[i]; !known && i > 1 {
+			o.whole = false // it came and was compacted between two looks
+		}
+	}
+	o.last[r.Partition()] = max(o.last[r.Partition()], applied)
+	v.applied = applied
+	o.checks++
+}
+
+// landed settles the operations that an entry carries.
+func (o *oracle) landed(partition uint32, e wal.Entry) {
+	if raftpb.EntryType(e.Kind) != raftpb.EntryNormal || len(e.Data) == 0 {
+		return
+	}
+	batch, err := command.DecodeBatch(e.Data)
+	if err != nil {
+		o.w.fail("entry %d of partition %d: %v", e.Index, partition, err)
+		return
+	}
+	for n := uint64(0); ; n++ {
+		args, ok := batch.Next(nil)
+		if !ok {
+			return
+		}
+		if op := o.w.clients.byToken[token(args)]; op != nil {
+			if op.landed++; op.landed == 1 {
+				op.index = e.Index<<20 + n
+			}
+		}
+	}
+}
+
+func (o *oracle) lookAtState(p *process, r *replica.Replica, v *view) {
+	st := r.Store()
+	st.RLock()
+	defer st.RUnlock()
+	if st.Revision() == v.revision {
+		return
+	}
+	v.revision = st.Revision()
+	k, hash := stateKey{r.Partition(), v.revision}, st.Hash()
+	if was, known := o.states[k]; known && was != hash {
+		o.w.fail("%s has another state of partition %d at revision %d than others", p.m.name, r.Partition(), v.revision)
+	}
+	o.states[k] = hash
+}
+
+// near is how many entries a replica may be behind under load and still count as
+// having caught up.
+const near = 20
+
+// unsettled says what keeps the cluster from being at rest and whole, or "".
+func (o *oracle) unsettled() string {
+	leaders := map[uint32]*cluster.ReplicaStatus{}
+	applied := map[replicaKey]uint64{}
+	for _, m := range o.w.machines {
+		if m.gone {
+			continue
+		}
+		if m.running() == nil {
+			return m.name + " is down"
+		}
+		for _, r := range m.process.node.Replicas() {
+			s := r.Status()
+			if s.State != cluster.ReplicaRunning {
+				return fmt.Sprintf("replica %d of partition %d on %s is %s", s.ID, s.Partition, m.name, s.State)
+			}
+			applied[replicaKey{s.Partition, s.ID}] = s.AppliedIndex
+			if s.Role == cluster.RoleLeader && len(s.Progress) > 0 && (leaders[s.Partition] == nil || leaders[s.Partition].Term < s.Term) {
+				leaders[s.Partition] = &s
+			}
+		}
+	}
+	for p := range uint32(o.w.config.Partitions) {
+		l := leaders[p]
+		switch {
+		case l == nil:
+			return fmt.Sprintf("partition %d has no leader", p)
+		case len(l.Config.Voters) != o.w.config.Replicas || l.Config.Joint() || len(l.Config.Learners) > 0:
+			return fmt.Sprintf("partition %d has the configuration %+v", p, l.Config)
+		}
+		for _, v := range l.Config.Voters {
+			if applied[replicaKey{p, v.ID}]+near < l.AppliedIndex {
+				return fmt.Sprintf("replica %d of partition %d is behind", v.ID, p)
+			}
+		}
+	}
+	return ""
+}
