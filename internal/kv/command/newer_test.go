@@ -1,12 +1,15 @@
 package command
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/ringkv/ringkv/internal/kv/store"
 )
 
 // Commands and options that Redis 7.0 does not have, so that the differential test
@@ -115,6 +118,25 @@ func TestDumpedValuesComeBack(t *testing.T) {
 		payload[rapid.IntRange(0, len(payload)-1).Draw(t, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 		require.False(t, dumpIsSound(payload))
 	})
+}
+
+// Redis 8 and Valkey 9 write higher versions, with the same strings.
+func TestPayloadsOfNewerServersAreRestored(t *testing.T) {
+	c := &Context{Store: store.New(1), Now: testNow, Partitions: 1}
+	for _, version := range []uint16{1, 11, 12, 80} {
+		payload := binary.LittleEndian.AppendUint16([]byte("\x00\x05hello"), version)
+		payload = binary.LittleEndian.AppendUint64(payload, rdbChecksum(payload))
+		var r Reply
+		restore(c, [][]byte{nil, []byte("k"), []byte("0"), payload, []byte("REPLACE")}, &r)
+		require.Equal(t, "+OK\r\n", string(r.Buf))
+		require.Equal(t, "$5 hello", run(t, c, "GET", "k"))
+	}
+	list := binary.LittleEndian.AppendUint16([]byte("\x01\x01\x01a"), 11)
+	list = binary.LittleEndian.AppendUint64(list, rdbChecksum(list))
+	var r Reply
+	restore(c, [][]byte{nil, []byte("k"), []byte("0"), list, []byte("REPLACE")}, &r)
+	require.Equal(t, "-ERR Bad data format\r\n", string(r.Buf))
+	require.Equal(t, "$5 hello", run(t, c, "GET", "k"))
 }
 
 func TestSubcommandsAreExecutedForOtherNodes(t *testing.T) {

@@ -3,6 +3,8 @@ package resp
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -67,4 +69,27 @@ func pairs(list any) map[string]any {
 		out[l[0].(string)] = l[1]
 	}
 	return out
+}
+
+func TestValuesTravelBetweenRedisAndHereByDumpAndRestore(t *testing.T) {
+	_, address := start(t, newFake(), Options{})
+	ctx := context.Background()
+	ours, theirs := redis.NewClient(&redis.Options{Addr: address}), redis.NewClient(&redis.Options{Addr: startRedis(t)})
+	defer ours.Close()
+	defer theirs.Close()
+	for i, value := range []string{
+		"", "0", "-1", "127", "128", "-129", "32768", "-32769", "2147483647", "2147483648", "01", "1.5", "text", "\x00\xff\r\n",
+		strings.Repeat("x", 63), strings.Repeat("x", 64), strings.Repeat("abc", 5000), strings.Repeat("x", 16383), strings.Repeat("x", 16384),
+		strings.Repeat("0123456789", 200_000),
+	} {
+		key := strconv.Itoa(i)
+		for _, way := range [][2]*redis.Client{{ours, theirs}, {theirs, ours}} {
+			from, to := way[0], way[1]
+			require.NoError(t, from.Set(ctx, key, value, 0).Err())
+			payload, err := from.Dump(ctx, key).Result()
+			require.NoError(t, err)
+			require.NoError(t, to.RestoreReplace(ctx, "restored", 0, payload).Err(), "%.30q", value)
+			require.Equal(t, value, to.Get(ctx, "restored").Val())
+		}
+	}
 }
