@@ -42,6 +42,7 @@ func (w *writer) encode(q *queued) {
 		w.encodeReplica(q, left)
 	}
 	w.urgent = w.urgent || !q.NoSync
+	w.pledged = w.pledged || q.Meta != nil
 	w.batch = append(w.batch, *q)
 }
 
@@ -54,6 +55,10 @@ func (w *writer) encodeReplica(q *queued, left int) {
 		r.Partition, r.Sequence, r.Last = q.Partition, s.sequence, left == 0
 		w.add(r, payload)
 	}
+	// What says who a replica is and whom it voted for is never left to an Interval:
+	// a replica that forgets that could vote twice, or come back after its removal.
+	w.pledged = w.pledged || q.Tombstone != 0 || q.Create != nil ||
+		q.HardState != nil && !q.NoSync && (q.HardState.Term != s.hard.Term || q.HardState.Vote != s.hard.Vote)
 	superseded := s.snapshot
 	if q.Tombstone != 0 {
 		s.remove(q.Tombstone)

@@ -102,6 +102,31 @@ func TestIntervalSyncsLater(t *testing.T) {
 	require.NoError(t, s.log.Close())
 }
 
+func TestAVoteIsNotLeftToTheInterval(t *testing.T) {
+	fs := crashfs.New()
+	s := started(t, fs, func(o *wal.Options) { o.Sync = wal.Interval(time.Hour) })
+	after := func() *wal.Recovery {
+		l, rec, err := wal.Open(options(fs.Crash(0, 0)))
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+		return rec
+	}
+	vote := wal.HardState{Term: 7, Vote: 3}
+	require.True(t, s.do(&wal.Write{Partition: 1, Replica: 1, HardState: &vote}))
+	require.Equal(t, vote, after().Replicas[1].HardState)
+
+	require.True(t, s.do(put(1, 1, 100)))
+	commit := vote
+	commit.Commit = 1
+	require.True(t, s.do(&wal.Write{Partition: 1, Replica: 1, HardState: &commit}))
+	require.Zero(t, after().Replicas[1].Last, "entries and commit are left to it")
+
+	require.True(t, s.do(&wal.Write{Partition: 1, Replica: 1, Tombstone: 2}))
+	require.Nil(t, after().Replicas[1])
+	require.EqualValues(t, 2, after().Tombstones[1])
+	require.NoError(t, s.log.Close())
+}
+
 func TestAWriteForAnotherReplicaIsDropped(t *testing.T) {
 	s := started(t, crashfs.New(), nil)
 	refused := func() { panic("acknowledged") }

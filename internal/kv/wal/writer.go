@@ -31,6 +31,7 @@ type writer struct {
 	batch   []queued   // the batch as Writes, which buf holds the records of
 	places  []location // of the batch's entries
 	urgent  bool       // something in the batch wants a sync
+	pledged bool       // and wants it with an Interval as well
 	durable afterSync
 
 	lastSync time.Time
@@ -201,7 +202,7 @@ func (w *writer) flush() error {
 		}
 	}
 	clear(w.batch)
-	w.batch, w.places, w.urgent = w.batch[:0], w.places[:0], false
+	w.batch, w.places, w.urgent, w.pledged = w.batch[:0], w.places[:0], false, false
 	if w.buf = w.buf[:0]; cap(w.buf) > 2*maxBatchBytes {
 		w.buf = nil
 	}
@@ -215,7 +216,7 @@ func (w *writer) wantsSync() bool {
 	case mode == Always:
 		return w.urgent
 	default:
-		return w.opts.Clock().Sub(w.lastSync) >= time.Duration(mode)
+		return w.pledged || w.opts.Clock().Sub(w.lastSync) >= time.Duration(mode)
 	}
 }
 
