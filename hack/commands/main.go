@@ -60,7 +60,11 @@ func row(name string, s *command.Spec) []string {
 	if s.Flags&command.ClusterOnly != 0 {
 		difference = strings.TrimSpace("On the cluster port only. " + difference)
 	}
-	return []string{strings.ToUpper(name), s.Since, cell(s.Summary), cell(difference)}
+	full := strings.ToUpper(name)
+	if s.Syntax != "" {
+		full += " `" + cell(s.Syntax) + "`"
+	}
+	return []string{full, s.Since, cell(s.Summary), cell(difference)}
 }
 
 // cell keeps a text from ending its cell.

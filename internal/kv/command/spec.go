@@ -42,6 +42,9 @@ type Spec struct {
 	// Subcommands of a container, by name.
 	Subcommands []*Spec
 
+	// Syntax is what may follow the name, as the documentation of Redis writes
+	// it; empty for no arguments.
+	Syntax string
 	// Group, Since and Summary are for COMMAND DOCS; Tips for COMMAND INFO.
 	Group, Since, Summary string
 	Tips                  []string
