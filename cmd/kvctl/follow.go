@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/target"
@@ -30,9 +34,7 @@ func follow(ctx context.Context, t target.Target, before *target.Observation, w 
 		if err != nil {
 			return errStoppedFollowing
 		}
-		printChanges(w, "[Rebalance]", slices.DeleteFunc(target.Changes(before, o), func(c target.Change) bool {
-			return c.Kind == target.ClusterState // said in other words below
-		}))
+		printMoves(w, target.Changes(before, o))
 		before = o
 		if o.Ready() {
 			s := o.Summarize()
@@ -40,9 +42,9 @@ func follow(ctx context.Context, t target.Target, before *target.Observation, w 
 				units.Duration(time.Since(began)), len(s.Nodes), s.ReplicationFactor, units.Count(s.Keys))
 			return nil
 		}
-		if line := waitingFor(o); line != "" && line != said {
+		if key, line := underWay(o); line != "" && key != said {
 			fmt.Fprintln(w, "[Coordinator] "+line)
-			said = line
+			said = key
 		}
 		select {
 		case <-ctx.Done():
@@ -52,34 +54,69 @@ func follow(ctx context.Context, t target.Target, before *target.Observation, w 
 	}
 }
 
-// waitingFor is the one line that says what goes on.
-func waitingFor(o *target.Observation) string {
-	switch s := o.Summarize(); {
+// underWay is the one line that says what goes on. The key tells whether it is worth
+// to be said again: a bar is for every tenth.
+func underWay(o *target.Observation) (key, line string) {
+	p := o.Progress
+	switch {
 	case len(o.Blocked) > 0:
-		return "waiting: " + o.Blocked[0]
-	case o.Progress.MovesDone < o.Progress.MovesTotal:
-		return progressLine(s)
+		line = "waiting: " + o.Blocked[0]
+	case p.MovesDone < p.MovesTotal:
+		return fmt.Sprintf("tenth %d", 10*p.MovesDone/p.MovesTotal), progressLine(o.Summarize())
 	case len(o.Notes) > 0:
-		return o.Notes[0]
+		line = o.Notes[0]
 	}
-	return ""
+	return line, line
 }
 
-// printChanges prints them all, or their number by kind where there are many.
-func printChanges(w io.Writer, prefix string, changes []target.Change) {
-	const most = 12
-	kinds := map[target.ChangeKind]int{}
-	for _, c := range changes {
-		kinds[c.Kind]++
+// printMoves prints what was copied and removed, a line for each node, and which
+// nodes came and went.
+func printMoves(w io.Writer, changes []target.Change) {
+	type group struct {
+		kind target.ChangeKind
+		node string
 	}
-	skipped := map[target.ChangeKind]bool{}
+	copies := map[group][]target.Change{}
 	for _, c := range changes {
-		switch {
-		case kinds[c.Kind] <= most:
-			fmt.Fprintln(w, prefix, c.Text)
-		case !skipped[c.Kind]:
-			skipped[c.Kind] = true
-			fmt.Fprintf(w, "%s %s, and %d more such\n", prefix, c.Text, kinds[c.Kind]-1)
+		switch c.Kind {
+		case target.CopyMade, target.CopyRemoved:
+			g := group{c.Kind, c.Node}
+			copies[g] = append(copies[g], c)
+		case target.NodeChanged:
+			fmt.Fprintln(w, "[Rebalance]", c.Text)
 		}
 	}
+	groups := slices.SortedFunc(maps.Keys(copies), func(a, b group) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.node, b.node))
+	})
+	for _, g := range groups {
+		verb, way := "Copied", "to"
+		if g.kind == target.CopyRemoved {
+			verb, way = "Removed", "from"
+		}
+		fmt.Fprintf(w, "[Rebalance] %s %s %s %s\n", verb, partitionList(copies[g]), way, g.node)
+	}
+}
+
+// partitionList names partitions and the keys in them: "partitions 3, 7 and 12 more
+// (938 keys)".
+func partitionList(changes []target.Change) string {
+	const most = 8
+	var names []string
+	var keys uint64
+	for i, c := range changes {
+		keys += c.Keys
+		if i < most {
+			names = append(names, strconv.Itoa(int(c.Partition)))
+		}
+	}
+	text := "partition "
+	if len(changes) > 1 {
+		text = "partitions "
+	}
+	text += strings.Join(names, ", ")
+	if more := len(changes) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%s (%s keys)", text, units.Count(keys))
 }

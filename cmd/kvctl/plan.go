@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringkv/ringkv/internal/forecast"
+	"github.com/ringkv/ringkv/internal/kv/coordinator"
 	"github.com/ringkv/ringkv/internal/units"
 )
 
@@ -69,6 +70,14 @@ exit code is 1 if the change would be refused.`,
 	return cmd
 }
 
+// causeWords say for people why copies are made.
+var causeWords = map[string]string{
+	string(coordinator.CauseRepair):      "to repair",
+	string(coordinator.CauseReplication): "for more copies of each key",
+	string(coordinator.CauseScaleIn):     "because a node leaves",
+	string(coordinator.CauseBalance):     "for balance",
+}
+
 func printForecast(w io.Writer, f *forecast.Forecast, wide bool) error {
 	fmt.Fprintf(w, "nodes   %s\ncopies  %s\n", fromTo(f.NodesBefore, f.NodesAfter), fromTo(f.CopiesBefore, f.CopiesAfter))
 	if len(f.Refused) > 0 {
@@ -79,7 +88,7 @@ func printForecast(w io.Writer, f *forecast.Forecast, wide bool) error {
 	}
 	var causes []string
 	for _, cause := range slices.Sorted(maps.Keys(f.ByCause)) {
-		causes = append(causes, fmt.Sprintf("%s %d", strings.ToLower(cause), f.ByCause[cause]))
+		causes = append(causes, fmt.Sprintf("%d %s", f.ByCause[cause], causeWords[cause]))
 	}
 	why := ""
 	if len(causes) > 0 {

@@ -23,13 +23,18 @@ const (
 type Change struct {
 	Kind ChangeKind `json:"kind"`
 	Text string     `json:"text"`
+
+	// Of CopyMade and CopyRemoved: which copy it was, and the keys in it.
+	Node      string `json:"node,omitempty"`
+	Partition uint32 `json:"partition,omitempty"`
+	Keys      uint64 `json:"keys,omitempty"`
 }
 
 // Changes returns what happened from before to after.
 func Changes(before, after *Observation) []Change {
 	var out []Change
 	add := func(kind ChangeKind, format string, args ...any) {
-		out = append(out, Change{kind, fmt.Sprintf(format, args...)})
+		out = append(out, Change{Kind: kind, Text: fmt.Sprintf(format, args...)})
 	}
 	for i := range after.Nodes {
 		n := &after.Nodes[i]
@@ -49,7 +54,7 @@ func Changes(before, after *Observation) []Change {
 	was, now := before.Partitions(), after.Partitions()
 	for p := range now {
 		if p < len(was) && len(was[p].Copies) > 0 && len(now[p].Copies) > 0 {
-			copies(&was[p], &now[p], add)
+			out = append(out, copies(&was[p], &now[p])...)
 		}
 	}
 	for p := range now {
@@ -80,7 +85,7 @@ func states(before, after *Observation, add func(kind ChangeKind, format string,
 }
 
 // copies tells which nodes came to be full copies of a partition, and which left.
-func copies(was, now *Partition, add func(kind ChangeKind, format string, args ...any)) {
+func copies(was, now *Partition) (out []Change) {
 	voters := func(p *Partition) (nodes []string) {
 		for _, c := range p.Copies {
 			if !c.Learner {
@@ -92,12 +97,19 @@ func copies(was, now *Partition, add func(kind ChangeKind, format string, args .
 	before, after := voters(was), voters(now)
 	for _, node := range after {
 		if !slices.Contains(before, node) {
-			add(CopyMade, "Copied partition %d (%s keys) to %s", now.ID, units.Count(now.Keys), node)
+			out = append(out, Change{
+				Kind: CopyMade, Node: node, Partition: now.ID, Keys: now.Keys,
+				Text: fmt.Sprintf("Copied partition %d (%s keys) to %s", now.ID, units.Count(now.Keys), node),
+			})
 		}
 	}
 	for _, node := range before {
 		if !slices.Contains(after, node) {
-			add(CopyRemoved, "Removed partition %d from %s", now.ID, node)
+			out = append(out, Change{
+				Kind: CopyRemoved, Node: node, Partition: now.ID, Keys: now.Keys,
+				Text: fmt.Sprintf("Removed partition %d from %s", now.ID, node),
+			})
 		}
 	}
+	return out
 }

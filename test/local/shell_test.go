@@ -122,7 +122,7 @@ get never
 	require.Zero(t, code, out)
 	for _, want := range []string{
 		"Replicas for key apple: ", "apple -> 123\n", "Rebalancing for 2 copies of every key...\n", "Rebalancing after adding node n4...\n",
-		"[Rebalance] Copied partition ", "[Rebalance] Removed partition ", "[Coordinator] Starting rebalance...\n",
+		"[Rebalance] Copied partition", "[Rebalance] Removed partition", "[Coordinator] Starting rebalance...\n",
 		"replication factor  2\n", `two words -> and "more"` + "\n", "[Rebalance] node n4 is gone\n",
 	} {
 		require.Contains(t, out, want)
