@@ -24,7 +24,7 @@ func main() {
 	err := newCommand(s).ExecuteContext(ctx)
 	s.close()
 	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "kvctl:", err)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", s.name(), err)
 	}
 	os.Exit(exitCode(err))
 }

@@ -23,7 +23,7 @@ const (
 func newCommand(s *session) *cobra.Command {
 	root := newRoot()
 	if s.plugin {
-		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kv"}
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: s.name()}
 	}
 	s.register(root.PersistentFlags())
 	addClusterCommands(root, s)

@@ -34,6 +34,14 @@ func (s *session) register(flags *pflag.FlagSet) {
 	flags.StringVar(&s.kube.Context, "context", "", "Kubernetes: context of the kubeconfig (default: the current one)")
 }
 
+// name is what the program is called by who runs it.
+func (s *session) name() string {
+	if s.plugin {
+		return "kubectl kv"
+	}
+	return "kvctl"
+}
+
 // inKubernetes tells whether the flags choose a KVCluster: any of its own does, and
 // --dir does not.
 func (s *session) inKubernetes() bool {
