@@ -3,6 +3,7 @@ package resp
 import (
 	"context"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -52,6 +53,9 @@ func newFake() *fake {
 
 func (f *fake) Submit(calls []*command.Call) {
 	for _, c := range calls {
+		if command.Executable(c.Args) != c.Spec {
+			panic(fmt.Sprintf("another node would not understand %q", c.Args[0]))
+		}
 		if f.before != nil {
 			f.before(c)
 		}

@@ -185,7 +185,7 @@ func (c *conn) submitStep(spec *command.Spec, args [][]byte, s step) {
 // beginWatch asks for the state of keys. All that are watched must lie in one slot,
 // since EXEC looks at them in one partition: an earlier one goes with them.
 func (c *conn) beginWatch(args [][]byte) {
-	ask := append([][]byte{args[0]}, args[1:]...)
+	ask := append([][]byte{[]byte(watchRead.Name)}, args[1:]...)
 	if len(c.watched) > 0 {
 		ask = append(ask, c.watched[0].Key)
 	}
