@@ -282,4 +282,12 @@ type ServiceSpec struct {
 	// +listType=atomic
 	// +optional
 	LoadBalancerSourceRanges []string `json:"loadBalancerSourceRanges,omitempty"`
+	// The host:port under which clients of Redis Cluster reach each pod, for
+	// clients outside of Kubernetes; $(POD_NAME) stands for the pod's name, as in
+	// $(POD_NAME).kv.example.com:6380. The default is the pod's DNS name inside
+	// of Kubernetes and port 6380. A change replaces the pods one at a time.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.-]*\$\(POD_NAME\)[A-Za-z0-9.-]*:[1-9][0-9]{0,4}$`
+	// +optional
+	ClusterAddress string `json:"clusterAddress,omitempty"`
 }

@@ -78,7 +78,7 @@ var _ = Describe("The schema of a KVCluster", func() {
 			image: "example.com/ringkv:v1", imagePullSecrets: [{name: pull}], resources: {limits: {memory: 1Gi}},
 			placement: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: high,
 				topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]},
-			service: {type: LoadBalancer, annotations: {a: b}, loadBalancerClass: example.com/x, loadBalancerSourceRanges: [10.0.0.0/8]},
+			service: {type: LoadBalancer, annotations: {a: b}, loadBalancerClass: example.com/x, loadBalancerSourceRanges: [10.0.0.0/8], clusterAddress: "$(POD_NAME).kv.example.com:6380"},
 			podLabels: {team: a}, podAnnotations: {b: c}}`),
 	)
 
@@ -104,6 +104,7 @@ var _ = Describe("The schema of a KVCluster", func() {
 		Entry("no concurrent moves", `{rebalance: {maxConcurrentMoves: 0}}`, "should be greater than or equal to 1"),
 		Entry("a load balancer class without a load balancer", `{service: {loadBalancerClass: a/b}}`, "needs service.type LoadBalancer"),
 		Entry("an unknown service type", `{service: {type: ExternalName}}`, "Unsupported value"),
+		Entry("one address for all pods", `{service: {clusterAddress: "kv.example.com:6380"}}`, "should match"),
 		Entry("the operator's pod labels", `{podLabels: {app.kubernetes.io/instance: other}}`, "the operator selects its pods by them"),
 		Entry("the operator's annotations", `{podAnnotations: {ringkv.dev/x: other}}`, "those are the operator's"),
 	)

@@ -14,6 +14,7 @@ import (
 const (
 	PortRESP    = 6379 // RESP; any node serves any key
 	PortHTTP    = 8080 // HTTP and gRPC; any node serves any key
+	PortCluster = 6380 // RESP for clients of Redis Cluster, which are sent to the leader
 	PortPeer    = 7000 // between nodes, and from the operator
 	PortMetrics = 9090 // metrics, liveness and readiness
 )

@@ -63,6 +63,7 @@ func rich() *v1alpha1.KVCluster {
 		Labels:                   map[string]string{"exposed": "yes"},
 		LoadBalancerClass:        ptr.To("example.com/lb"),
 		LoadBalancerSourceRanges: []string{"10.0.0.0/8"},
+		ClusterAddress:           "$(POD_NAME).kv.example.com:6380",
 	}
 	c.Spec.Placement = v1alpha1.PlacementSpec{
 		NodeSelector:      map[string]string{"disk": "nvme"},

@@ -70,6 +70,7 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 			"--advertise-host="+host,
 			fmt.Sprintf("--resp-port=%d", PortRESP),
 			fmt.Sprintf("--http-port=%d", PortHTTP),
+			fmt.Sprintf("--cluster-port=%d", PortCluster),
 			fmt.Sprintf("--peer-port=%d", PortPeer),
 			fmt.Sprintf("--metrics-port=%d", PortMetrics),
 			fmt.Sprintf("--drain-timeout=%ds", drainSeconds),
@@ -80,6 +81,7 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 		WithPorts(
 			containerPort("resp", PortRESP),
 			containerPort("http", PortHTTP),
+			containerPort("resp-cluster", PortCluster),
 			containerPort("peer", PortPeer),
 			containerPort("metrics", PortMetrics),
 		).
@@ -94,6 +96,9 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 		// A node whose disk stalls for a while is better left alone.
 		WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6)).
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(2).WithFailureThreshold(2))
+	if address := c.Spec.Service.ClusterAddress; address != "" {
+		ctr.WithArgs("--announce-cluster=" + address)
+	}
 	if r := c.Spec.Resources; len(r.Limits)+len(r.Requests)+len(r.Claims) > 0 {
 		ctr.WithResources(convert[corev1ac.ResourceRequirementsApplyConfiguration](r))
 	}

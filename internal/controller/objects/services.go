@@ -26,11 +26,12 @@ func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration 
 				servicePort("metrics", PortMetrics),
 				servicePort("resp", PortRESP),
 				servicePort("http", PortHTTP),
+				servicePort("resp-cluster", PortCluster),
 			))
 }
 
 // ClientService is what clients connect to: the ready pods, any of which serves
-// any key.
+// any key. Clients of Redis Cluster learn from it where the pods themselves are.
 func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 	wish := c.Spec.Service
 	spec := corev1ac.ServiceSpec().
@@ -39,6 +40,7 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 		WithPorts(
 			servicePort("resp", PortRESP),
 			servicePort("http", PortHTTP),
+			servicePort("resp-cluster", PortCluster),
 		)
 	if wish.LoadBalancerClass != nil {
 		spec.WithLoadBalancerClass(*wish.LoadBalancerClass)
