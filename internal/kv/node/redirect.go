@@ -19,7 +19,8 @@ import (
 // to lead, it knows of a later term than who sent the client, and either names the
 // leader of that term or holds the call until there is one. It is sent only to a node
 // that this one has a connection to: while the old leader is gone and no new one is
-// known, the call is held.
+// known, the call is held. And a call that was held is forwarded at last: its client
+// may have tried others before, and clients follow only a few redirections.
 
 // redirect answers a call that another node leads.
 func (n *Node) redirect(v *view, leader cluster.NodeID, c *replica.Request) {

@@ -91,7 +91,7 @@ func (n *Node) route(c *replica.Request) {
 		n.later(v, c)
 	case leader == n.id:
 		n.execute(c)
-	case c.Call.Cluster:
+	case c.Call.Cluster && !c.Waited:
 		n.redirect(v, leader, c)
 	default:
 		n.forward(leader, c)
@@ -164,6 +164,7 @@ func (n *Node) later(v *view, c *replica.Request) {
 		n.finish(c)
 		return
 	}
+	c.Waited = true
 	if !n.waiting.join(c, true) {
 		return // it goes when the first that waits goes
 	}

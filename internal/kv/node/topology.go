@@ -15,8 +15,10 @@ import (
 // leads which slots. It never changes; another one takes its place.
 //
 // Nodes that have heard the same news give the same answer. There is no hole in it:
-// while a partition elects a leader, the last one is named, whose node, or any other,
-// holds what clients send until there is a new one.
+// while a partition elects a leader, the last one is named or, if its node cannot be
+// reached, another replica's node. That one holds what clients send until there is a
+// leader. Many clients ask again only when they are answered, so one that was sent to
+// a node that is gone would go on asking it.
 type Topology struct {
 	// Epoch rises with every change of a leader and of the map.
 	Epoch uint64
@@ -60,12 +62,16 @@ func (n *Node) Topology() *Topology {
 		return &t.Topology
 	}
 	t := &builtTopology{view: v, changes: changes}
-	n.buildTopology(v, &t.Topology)
-	n.topology.Store(t)
+	if n.buildTopology(v, &t.Topology) {
+		n.topology.Store(t)
+	}
 	return &t.Topology
 }
 
-func (n *Node) buildTopology(v *view, t *Topology) {
+// buildTopology tells whether t holds until the map or a leader changes. It does not
+// while somebody stands in for a leader that cannot be reached.
+func (n *Node) buildTopology(v *view, t *Topology) (lasting bool) {
+	lasting = true
 	t.Epoch = v.m.Revision
 	t.Self = -1
 	places := map[cluster.NodeID]int{}
@@ -88,7 +94,8 @@ func (n *Node) buildTopology(v *view, t *Topology) {
 	span := ring.Slots / v.m.Partitions
 	for p := range v.routing.history {
 		first, last := uint16(p*span), uint16((p+1)*span-1)
-		leader := shownLeader(v, uint32(p), places, t.Self)
+		leader, isFirst := n.shownLeader(v, uint32(p), places, t.Self)
+		lasting = lasting && isFirst
 		if l := v.routing.history[p].last.Load(); l != nil {
 			t.Epoch += l.Term
 		}
@@ -98,21 +105,26 @@ func (n *Node) buildTopology(v *view, t *Topology) {
 		}
 		t.Ranges = append(t.Ranges, SlotRange{First: first, Last: last, Leader: leader})
 	}
+	return lasting
 }
 
 // shownLeader returns the place of the node that clients are told to ask for a
-// partition: its last known leader, else a replica, else the node that answers.
-func shownLeader(v *view, p uint32, places map[cluster.NodeID]int, self int) int {
+// partition: its last known leader, else a replica that can be reached, else the node
+// that answers. isFirst tells whether it is the first choice.
+func (n *Node) shownLeader(v *view, p uint32, places map[cluster.NodeID]int, self int) (place int, isFirst bool) {
 	candidates := v.m.Initial[p]
 	if last := v.routing.history[p].last.Load(); last != nil {
 		candidates = append([]cluster.Replica{last.Leader}, last.Voters...)
 	}
+	isFirst = true
 	for _, c := range candidates {
-		if place, ok := places[c.Node]; ok {
-			return place
+		place, ok := places[c.Node]
+		if ok && (place == self || n.transport.Linked(c.Node)) {
+			return place, isFirst
 		}
+		isFirst = false
 	}
-	return self
+	return self, isFirst
 }
 
 // endpointOf returns where clients reach a member, or false if it serves no cluster

@@ -33,6 +33,8 @@ type Request struct {
 	Write     bool
 	// Deadline is on the monotonic clock: after it nobody waits any more.
 	Deadline int64
+	// Waited: it was held back because nobody was known to lead its partition.
+	Waited bool
 	// Origin is the host's own.
 	Origin any
 }
