@@ -10,10 +10,10 @@ TIME         ?= 10m
 # The kind cluster's own file: nobody's kubeconfig is touched, whatever KUBECONFIG says outside.
 kind_config := $(CURDIR)/build/kubeconfig
 go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
-packages    := go list ./... | grep -v /test/e2e
+packages    := go list ./... | grep -v -e /test/e2e -e /test/compat
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test sim test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test compat compat-packages sim test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ test: ## Run the unit, crash, property and envtest suites (the first run also bu
 
 sim: ## Run new seeds of the cluster simulation for TIME, such as TIME=8h; fails with a seed and a short schedule
 	go test ./test/sim -count=1 -timeout 0 -run Promises -v -budget '$(TIME)'
+
+compat: compat-packages ## Run the tests with redis-cli and client libraries of Go, Python, JavaScript and C (1 minute)
+	go test ./test/compat -count=1 -v
+
+compat-packages:
+	@mkdir -p build/compat && cmp -s test/compat/js/package-lock.json build/compat/package-lock.json || { \
+	  cp test/compat/js/package*.json build/compat/ && \
+	  npm ci --prefix build/compat --no-audit --no-fund --ignore-scripts || { rm -f build/compat/package-lock.json; exit 1; }; }
 
 test-race: ## Run the data path's tests under the race detector, the long ones shortened
 	go test -race -short -timeout 20m ./internal/kv/... ./internal/load/...

@@ -15,8 +15,7 @@ import (
 // connect, it lost its connection or patience, or the server said that the command
 // was not executed or may have been. What says that a client was sent in circles
 // or misunderstood an answer is not among them.
-var allowed = regexp.MustCompile(`(?i)connect|connection|closed|reset|refused|EOF|broken pipe|time[d ]*out|i/o|` +
-	`CLUSTERDOWN|UNKNOWNRESULT|Socket|Max retries|retries per request|could not be established|Failed to refresh slots`)
+var allowed = regexp.MustCompile(`(?i)connect|closed|reset|refused|EOF|broken pipe|time[d ]*out|CLUSTERDOWN|UNKNOWNRESULT|max retries per request`)
 
 // worker writes a new key with every operation while nodes die.
 type worker struct {
@@ -41,7 +40,7 @@ func (w *worker) step() error {
 	}
 	text := err.Error()
 	w.refused[text[:min(len(text), 60)]]++
-	if !allowed.MatchString(text) {
+	if !allowed.MatchString(text) && (w.own == nil || !w.own.MatchString(text)) {
 		w.bad = append(w.bad, text)
 	}
 	return err

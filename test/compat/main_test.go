@@ -5,6 +5,7 @@ package compat
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,10 @@ import (
 
 // budget is the longest that any single wait may take.
 const budget = time.Minute
+
+// downtime is how long a node that was ended stays away: longer than an election, so
+// that clients must do without it.
+const downtime = 2 * time.Second
 
 // nodes is the cluster that all tests share; nil with -short.
 var nodes *localcluster.Cluster
@@ -73,7 +78,7 @@ func withCluster(fn func() int) (int, error) {
 		return 0, err
 	}
 	c, err := localcluster.Open(localcluster.Options{
-		Nodes: 3, Dir: filepath.Join(dir, "cluster"), Port: first, Binary: binary, RestartDelay: 100 * time.Millisecond,
+		Nodes: 3, Dir: filepath.Join(dir, "cluster"), Port: first, Binary: binary, RestartDelay: downtime,
 	})
 	if err != nil {
 		return 0, err
@@ -84,8 +89,7 @@ func withCluster(fn func() int) (int, error) {
 	go func() { ended <- c.Run(ctx) }()
 	if err = waitReady(); err != nil {
 		cancel()
-		<-ended
-		return 0, err
+		return 0, errors.Join(err, <-ended)
 	}
 	code := fn()
 	cancel()
@@ -105,6 +109,6 @@ func waitReady() error {
 		case time.Now().After(end):
 			return fmt.Errorf("the cluster is not ready after %s: %+v", budget, s)
 		}
-		time.Sleep(20 * time.Millisecond) // Status asks; there is nothing to wait for
+		time.Sleep(20 * time.Millisecond) // between two looks
 	}
 }

@@ -89,8 +89,7 @@ func python(mode string) func(*testing.T, []string, string) client {
 	}
 }
 
-// node runs a script with the packages of js/package-lock.json, which
-// hack/compat-packages installs.
+// node runs a script with the packages of js/package-lock.json.
 func node(script, mode string) func(*testing.T, []string, string) client {
 	return func(t *testing.T, addresses []string, prefix string) client {
 		root, err := filepath.Abs("../../build/compat")

@@ -27,6 +27,10 @@ func (c rueidisClient) get(key string) (string, error) {
 
 func (c rueidisClient) close() { c.Close() }
 
+func openRueidisPlain(t *testing.T, addresses []string, prefix string) client {
+	return openRueidis(t, addresses[:1], prefix)
+}
+
 func openRueidis(t *testing.T, addresses []string, prefix string) client {
 	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, DisableCache: true})
 	require.NoError(t, err)
