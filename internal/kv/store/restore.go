@@ -40,6 +40,9 @@ func (s *Store) Restore(r io.Reader) error {
 	for n := range s.arena.chunks {
 		s.arena.chunks[n].epoch = epoch
 	}
+	if s.history != nil {
+		s.KeepHistory(s.history.limit)
+	}
 	s.seed, s.revision, s.gone = fresh.seed, fresh.revision, fresh.gone
 	return nil
 }

@@ -33,6 +33,7 @@ type Store struct {
 	gone     gone
 	seed     uint64
 	revision uint64
+	history  *history // nil: none is kept
 	// pinned is the bytes of chunks that were freed while a snapshot could
 	// still look into them.
 	pinned int64
@@ -60,12 +61,18 @@ func (s *Store) Get(key []byte) (Item, bool) {
 // the value may be one that Get returned. It needs the lock for writing.
 func (s *Store) Set(key, value []byte, expireAt int64) {
 	s.revision++
+	s.noteChange(ChangeSet, key, value, expireAt)
 	s.set(key, value, expireAt, s.revision)
 }
 
 // Delete removes a key and tells whether it was there. It needs the lock for
 // writing.
-func (s *Store) Delete(key []byte) bool {
+func (s *Store) Delete(key []byte) bool { return s.remove(key, ChangeDelete) }
+
+// Expire is Delete for a key whose time is over: it differs for readers of Changes.
+func (s *Store) Expire(key []byte) bool { return s.remove(key, ChangeExpire) }
+
+func (s *Store) remove(key []byte, kind ChangeKind) bool {
 	hash := hash64(key, s.seed)
 	n, i, r := s.find(key, hash)
 	if r == nil {
@@ -73,6 +80,7 @@ func (s *Store) Delete(key []byte) bool {
 	}
 	s.gone.note(hash, r.item().Version)
 	s.revision++
+	s.noteChange(kind, key, nil, 0)
 	e, size := s.index.segments[n].slots[i], r.size()
 	l := e.location()
 	s.index.remove(n, i)
@@ -86,6 +94,7 @@ func (s *Store) Delete(key []byte) bool {
 func (s *Store) Clear() {
 	s.noteAllGone()
 	s.revision++
+	s.noteChange(ChangeClear, nil, nil, 0)
 	if s.index.shared > 0 {
 		s.pinned += s.arena.held
 	}
@@ -111,10 +120,10 @@ func ItemBytes(key []byte, it Item) int {
 }
 
 // MemoryBytes returns the bytes that the store holds from the process: records,
-// dead records, free room, index, and what snapshots keep alive. It needs the
-// lock for reading.
+// dead records, free room, index, history, and what snapshots keep alive. It needs
+// the lock for reading.
 func (s *Store) MemoryBytes() int64 {
-	return s.arena.held + s.pinned + s.index.bytes() + int64(cap(s.arena.chunks))*48
+	return s.arena.held + s.pinned + s.index.bytes() + int64(cap(s.arena.chunks))*48 + s.history.held()
 }
 
 // Revision returns a number that every Set, every Delete of a present key and
