@@ -138,7 +138,7 @@ func deleteExpired(c *Context, args [][]byte, r *Reply) {
 	n := int64(0)
 	for _, key := range args[1:] {
 		if it, ok := c.Store.Get(key); ok && it.Expired(c.Now) {
-			c.Store.Delete(key)
+			c.Store.Expire(key)
 			n++
 		}
 	}

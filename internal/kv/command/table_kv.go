@@ -17,4 +17,6 @@ var kvCommands = []*Spec{
 		Merge: MergeByKey, Run: kvWrite},
 	// RINGKV.SCAN cursor prefix count bytes
 	{Name: "ringkv.scan", Arity: 5, Flags: ReadOnly | Internal, Scope: OnePartition, Run: kvScan},
+	// RINGKV.CHANGES cursor revision wait kind filter bytes
+	{Name: changesName, Arity: 7, Flags: ReadOnly | Internal, Scope: OnePartition, Run: kvChanges},
 }

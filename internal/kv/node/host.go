@@ -60,7 +60,16 @@ func (s *shard) Wake(r *replica.Replica) { s.post(event{r: r}) }
 func (s *shard) Background(fn func()) { s.node.background(fn) }
 
 // Finish implements replica.Host.
-func (s *shard) Finish(c *replica.Request, o replica.Outcome) { s.node.Finish(c, o) }
+func (s *shard) Finish(c *replica.Request, o replica.Outcome) {
+	if o == replica.Done {
+		s.node.executed(c)
+		return
+	}
+	s.node.Finish(c, o)
+}
+
+// Changed implements replica.Host.
+func (s *shard) Changed(r *replica.Replica) { s.node.resume(r.Partition()) }
 
 // LeadershipChanged implements replica.Host.
 func (s *shard) LeadershipChanged(r *replica.Replica) { s.node.leadershipChanged(r) }
@@ -83,4 +92,5 @@ func (n *Node) leadershipChanged(r *replica.Replica) {
 	if leading {
 		n.transport.SendLeading("", []cluster.Leadership{news})
 	}
+	n.resume(r.Partition())
 }

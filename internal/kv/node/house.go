@@ -80,6 +80,7 @@ func (n *Node) lookAfterHouse() {
 	n.countMemory()
 	n.freeLog()
 	n.forgetFormer()
+	n.resumeOverdue()
 	if n.nextGossip == 0 {
 		n.nextGossip = now + n.gossipPause()
 	}

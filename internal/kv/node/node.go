@@ -57,6 +57,9 @@ type Options struct {
 	PeerAddress, RESPAddress, ClusterAddress, HTTPAddress string
 	// MemoryLimit is the most bytes that data may take; 0 means no limit.
 	MemoryLimit uint64
+	// HistoryBytes is how much of each partition's newest changes is kept in memory for
+	// watches; 0 takes 256 KiB.
+	HistoryBytes int
 	// CallTimeout is how long a command may wait for a leader and a quorum.
 	CallTimeout time.Duration
 	Timing      replica.Timing
@@ -96,6 +99,7 @@ type Node struct {
 	memory    memory
 	forwards  forwards
 	waiting   waiting
+	held      held
 
 	mapMu      sync.Mutex                // held while a map is taken over
 	membership membership                // guarded by mapMu
@@ -130,6 +134,9 @@ func Open(o Options) (*Node, error) {
 	if o.CallTimeout == 0 {
 		o.CallTimeout = 5 * time.Second
 	}
+	if o.HistoryBytes == 0 {
+		o.HistoryBytes = 256 << 10
+	}
 	if o.Timing == (replica.Timing{}) {
 		o.Timing = replica.DefaultTiming()
 	}
@@ -145,6 +152,7 @@ func Open(o Options) (*Node, error) {
 		memory:     memory{limit: o.MemoryLimit},
 		forwards:   forwards{next: random.Uint64(), open: map[uint64]forwarded{}},
 		waiting:    waiting{calls: map[uint32][]*replica.Request{}},
+		held:       held{calls: map[uint32][]*replica.Request{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
 		former:     map[cluster.NodeID]former{},
@@ -285,6 +293,7 @@ func (n *Node) replicaOptions(p uint32, id uint64) replica.Options {
 	return replica.Options{
 		Partition: p, Partitions: partitions, ID: id, Node: n.id, Host: n.shardOf(p), Clock: n.clock, Log: n.log.Group(p), FS: n.fs,
 		SnapshotDir: path.Join(n.dir, snapshotDir), Seed: n.seed(p), Logger: n.logger, Timing: n.timing, Settings: settings,
+		HistoryBytes: n.opts.HistoryBytes,
 	}
 }
 
@@ -384,6 +393,9 @@ func (n *Node) Close() error {
 		n.transport.Close()
 		for _, f := range n.forwards.takeAll(func(forwarded) bool { return true }) {
 			n.forwardLost(f)
+		}
+		for _, c := range n.takeHeld() {
+			n.Finish(c, replica.NotExecuted)
 		}
 		for _, p := range n.waiting.partitions() {
 			for _, c := range n.waiting.takeAll(p) {

@@ -77,7 +77,7 @@ func (n *Node) start(v *view, c *command.Call, deadline int64) {
 // route sends a call on its way to the leader of its partition.
 func (n *Node) route(c *replica.Request) {
 	v := n.view.Load()
-	if !c.Write && (c.Call.ReadAny || v.m.Settings.Reads == cluster.ReadsAny) {
+	if !c.Write && (c.Call.ReadAny || v.m.Settings.Reads == cluster.ReadsAny) && !c.Call.LeaderOnly() {
 		if r := n.replica(c.Partition); r != nil && r.ReadAny(c) {
 			n.finish(c)
 			return
@@ -109,7 +109,7 @@ func (n *Node) execute(c *replica.Request) {
 		c.Call.Out.Error("ERR malformed transaction")
 		n.Finish(c, replica.Done)
 	case !c.Write && r.TryRead(c):
-		n.Finish(c, replica.Done)
+		n.executed(c)
 	case c.Write && command.CommandSize(c.Call.Args) > maxCommandBytes:
 		c.Call.Out.Error(fmt.Sprintf("ERR the command is longer than %d bytes", maxCommandBytes))
 		n.Finish(c, replica.Done)

@@ -93,6 +93,7 @@ func (r *Replica) applyBatch(e *raftpb.Entry) error {
 			r.host.Finish(c, Done)
 		}
 	}
+	r.host.Changed(r)
 	return nil
 }
 

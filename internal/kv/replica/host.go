@@ -37,6 +37,9 @@ type Request struct {
 	Waited bool
 	// Origin is the host's own.
 	Origin any
+	// Hold is until when, on the monotonic clock, the host may keep a read that has
+	// nothing to tell yet; 0 before it was first answered.
+	Hold int64
 }
 
 // Message is a Raft message on its way to another node, with the time stamps
@@ -81,6 +84,8 @@ type Host interface {
 	// LeadershipChanged is called when the leader, the term or the
 	// configuration that this replica knows has changed.
 	LeadershipChanged(r *Replica)
+	// Changed is called after a batch of commands was applied.
+	Changed(r *Replica)
 	// Refuse is called when the replica found that it cannot go on.
 	Refuse(r *Replica, reason error)
 }
@@ -110,6 +115,8 @@ type Options struct {
 	Seed   uint64
 	Logger *slog.Logger
 	Timing Timing
+	// HistoryBytes is how much of the newest changes is kept for watches.
+	HistoryBytes int
 	// Settings are the cluster's; they can be changed by SetSettings.
 	Settings cluster.Settings
 }

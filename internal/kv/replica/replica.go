@@ -33,6 +33,7 @@ type Replica struct {
 	fs        vfs.FS
 	dir       string
 	seed      uint64
+	history   int // bytes
 	logger    *slog.Logger
 	timing    Timing
 
@@ -119,7 +120,7 @@ func Create(partition uint32, id uint64, voters []cluster.Replica) (*wal.Write, 
 // replayed by the library as entries that are committed already.
 func New(o Options, recovered *wal.Replica) (*Replica, error) {
 	r := newReplica(o)
-	st := store.New(o.Seed)
+	st := r.newStore()
 	hard := &raftpb.HardState{}
 	fresh := true
 	if recovered != nil {
@@ -185,7 +186,7 @@ func (r *Replica) startRaft(hard *raftpb.HardState) error {
 // why, so that the coordinator replaces it.
 func NewRefused(o Options, reason string) *Replica {
 	r := newReplica(o)
-	r.store.Store(store.New(o.Seed))
+	r.store.Store(r.newStore())
 	r.state, r.reason = cluster.ReplicaRefused, reason
 	r.publish()
 	return r
@@ -202,6 +203,7 @@ func newReplica(o Options) *Replica {
 		fs:        o.FS,
 		dir:       o.SnapshotDir,
 		seed:      o.Seed,
+		history:   o.HistoryBytes,
 		logger:    o.Logger.With("partition", o.Partition, "replica", o.ID),
 		timing:    o.Timing,
 		settings:  o.Settings,
@@ -212,6 +214,13 @@ func newReplica(o Options) *Replica {
 		context:   command.Context{Partition: o.Partition, Partitions: o.Partitions},
 		count:     o.Partitions,
 	}
+}
+
+// newStore makes an empty state.
+func (r *Replica) newStore() *store.Store {
+	st := store.New(r.seed)
+	st.KeepHistory(r.history)
+	return st
 }
 
 // Partition returns the partition that the replica is a copy of.

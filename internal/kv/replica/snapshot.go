@@ -149,7 +149,7 @@ func (r *Replica) ReceiveSnapshot(from cluster.NodeID, h SnapshotHeader, body io
 	in := &incomingSnapshot{
 		header: h,
 		ref:    &wal.SnapshotRef{Term: h.Term, Index: h.Index, Received: true, Meta: meta},
-		store:  store.New(r.seed),
+		store:  r.newStore(),
 	}
 	name := fmt.Sprintf("p%05d-r%d-%d-received-%d.snap", r.partition, r.id, h.Index, r.received.Add(1))
 	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(w, body); return err }); err != nil {
