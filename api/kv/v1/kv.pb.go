@@ -98,21 +98,25 @@ const (
 	Reason_REASON_OUT_OF_MEMORY Reason = 8
 	// ResourceExhausted: a volume is almost full; reads and deletes go on.
 	Reason_REASON_DISK_FULL Reason = 9
+	// OutOfRange: the changes after the revision to begin at are not kept any more. Read
+	// the keys anew, and watch from before that.
+	Reason_REASON_COMPACTED Reason = 10
 )
 
 // Enum value maps for Reason.
 var (
 	Reason_name = map[int32]string{
-		0: "REASON_UNSPECIFIED",
-		1: "REASON_INVALID",
-		2: "REASON_KEY_NOT_FOUND",
-		3: "REASON_CONDITION_NOT_MET",
-		4: "REASON_NOT_AN_INTEGER",
-		5: "REASON_OVERFLOW",
-		6: "REASON_NOT_EXECUTED",
-		7: "REASON_OUTCOME_UNKNOWN",
-		8: "REASON_OUT_OF_MEMORY",
-		9: "REASON_DISK_FULL",
+		0:  "REASON_UNSPECIFIED",
+		1:  "REASON_INVALID",
+		2:  "REASON_KEY_NOT_FOUND",
+		3:  "REASON_CONDITION_NOT_MET",
+		4:  "REASON_NOT_AN_INTEGER",
+		5:  "REASON_OVERFLOW",
+		6:  "REASON_NOT_EXECUTED",
+		7:  "REASON_OUTCOME_UNKNOWN",
+		8:  "REASON_OUT_OF_MEMORY",
+		9:  "REASON_DISK_FULL",
+		10: "REASON_COMPACTED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":       0,
@@ -125,6 +129,7 @@ var (
 		"REASON_OUTCOME_UNKNOWN":   7,
 		"REASON_OUT_OF_MEMORY":     8,
 		"REASON_DISK_FULL":         9,
+		"REASON_COMPACTED":         10,
 	}
 )
 
@@ -153,6 +158,65 @@ func (x Reason) Number() protoreflect.EnumNumber {
 // Deprecated: Use Reason.Descriptor instead.
 func (Reason) EnumDescriptor() ([]byte, []int) {
 	return file_kv_v1_kv_proto_rawDescGZIP(), []int{1}
+}
+
+type Event_Kind int32
+
+const (
+	Event_KIND_UNSPECIFIED Event_Kind = 0
+	// The key got a value.
+	Event_KIND_PUT Event_Kind = 1
+	// The key was deleted.
+	Event_KIND_DELETE Event_Kind = 2
+	// The key was deleted because its time was over.
+	Event_KIND_EXPIRE Event_Kind = 3
+	// All keys of the partition were deleted; there is no key.
+	Event_KIND_CLEAR Event_Kind = 4
+)
+
+// Enum value maps for Event_Kind.
+var (
+	Event_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_PUT",
+		2: "KIND_DELETE",
+		3: "KIND_EXPIRE",
+		4: "KIND_CLEAR",
+	}
+	Event_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_PUT":         1,
+		"KIND_DELETE":      2,
+		"KIND_EXPIRE":      3,
+		"KIND_CLEAR":       4,
+	}
+)
+
+func (x Event_Kind) Enum() *Event_Kind {
+	p := new(Event_Kind)
+	*p = x
+	return p
+}
+
+func (x Event_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Event_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_kv_v1_kv_proto_enumTypes[2].Descriptor()
+}
+
+func (Event_Kind) Type() protoreflect.EnumType {
+	return &file_kv_v1_kv_proto_enumTypes[2]
+}
+
+func (x Event_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Event_Kind.Descriptor instead.
+func (Event_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{22, 0}
 }
 
 // KeyValue is a key and what it holds.
@@ -1449,6 +1513,283 @@ func (x *DumpResponse) GetPageToken() []byte {
 	return nil
 }
 
+type WatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Target:
+	//
+	//	*WatchRequest_Key
+	//	*WatchRequest_Prefix
+	Target isWatchRequest_Target `protobuf_oneof:"target"`
+	// Where to begin. Not set: now.
+	//
+	// Types that are valid to be assigned to Start:
+	//
+	//	*WatchRequest_AfterVersion
+	//	*WatchRequest_ResumeToken
+	Start isWatchRequest_Start `protobuf_oneof:"start"`
+	// How often to send a message when nothing changes, 100 ms at least; not set: 5 s.
+	Heartbeat     *durationpb.Duration `protobuf:"bytes,5,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_kv_v1_kv_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kv_v1_kv_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WatchRequest) GetTarget() isWatchRequest_Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetKey() []byte {
+	if x != nil {
+		if x, ok := x.Target.(*WatchRequest_Key); ok {
+			return x.Key
+		}
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetPrefix() []byte {
+	if x != nil {
+		if x, ok := x.Target.(*WatchRequest_Prefix); ok {
+			return x.Prefix
+		}
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetStart() isWatchRequest_Start {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetAfterVersion() uint64 {
+	if x != nil {
+		if x, ok := x.Start.(*WatchRequest_AfterVersion); ok {
+			return x.AfterVersion
+		}
+	}
+	return 0
+}
+
+func (x *WatchRequest) GetResumeToken() []byte {
+	if x != nil {
+		if x, ok := x.Start.(*WatchRequest_ResumeToken); ok {
+			return x.ResumeToken
+		}
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetHeartbeat() *durationpb.Duration {
+	if x != nil {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+type isWatchRequest_Target interface {
+	isWatchRequest_Target()
+}
+
+type WatchRequest_Key struct {
+	// Only this key.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3,oneof"`
+}
+
+type WatchRequest_Prefix struct {
+	// All keys that begin with this; empty: all keys.
+	Prefix []byte `protobuf:"bytes,2,opt,name=prefix,proto3,oneof"`
+}
+
+func (*WatchRequest_Key) isWatchRequest_Target() {}
+
+func (*WatchRequest_Prefix) isWatchRequest_Target() {}
+
+type isWatchRequest_Start interface {
+	isWatchRequest_Start()
+}
+
+type WatchRequest_AfterVersion struct {
+	// After the change that gave the key this version; only for a key.
+	AfterVersion uint64 `protobuf:"varint,3,opt,name=after_version,json=afterVersion,proto3,oneof"`
+}
+
+type WatchRequest_ResumeToken struct {
+	// After the message that had this token, of a watch of the same key or prefix.
+	ResumeToken []byte `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3,oneof"`
+}
+
+func (*WatchRequest_AfterVersion) isWatchRequest_Start() {}
+
+func (*WatchRequest_ResumeToken) isWatchRequest_Start() {}
+
+type WatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None: the watch is alive, and nothing has changed. The first message has none.
+	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Goes on after this message. Everything up to there was sent.
+	ResumeToken   []byte `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_kv_v1_kv_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kv_v1_kv_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WatchResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetResumeToken() []byte {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return nil
+}
+
+// Event is one change.
+type Event struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Kind      Event_Kind             `protobuf:"varint,1,opt,name=kind,proto3,enum=kv.v1.Event_Kind" json:"kind,omitempty"`
+	Partition uint32                 `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	// The partition's revision that the change made; of a Put it is the version.
+	Revision uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The key, and for a Put its value.
+	Item *KeyValue `protobuf:"bytes,4,opt,name=item,proto3" json:"item,omitempty"`
+	// The value was too long to be kept for watches: get it.
+	ValueOmitted  bool `protobuf:"varint,5,opt,name=value_omitted,json=valueOmitted,proto3" json:"value_omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_kv_v1_kv_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_kv_v1_kv_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Event) GetKind() Event_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Event_KIND_UNSPECIFIED
+}
+
+func (x *Event) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Event) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Event) GetItem() *KeyValue {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *Event) GetValueOmitted() bool {
+	if x != nil {
+		return x.ValueOmitted
+	}
+	return false
+}
+
 type ClusterRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1457,7 +1798,7 @@ type ClusterRequest struct {
 
 func (x *ClusterRequest) Reset() {
 	*x = ClusterRequest{}
-	mi := &file_kv_v1_kv_proto_msgTypes[20]
+	mi := &file_kv_v1_kv_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1810,7 @@ func (x *ClusterRequest) String() string {
 func (*ClusterRequest) ProtoMessage() {}
 
 func (x *ClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kv_v1_kv_proto_msgTypes[20]
+	mi := &file_kv_v1_kv_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1823,7 @@ func (x *ClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterRequest.ProtoReflect.Descriptor instead.
 func (*ClusterRequest) Descriptor() ([]byte, []int) {
-	return file_kv_v1_kv_proto_rawDescGZIP(), []int{20}
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{23}
 }
 
 type ClusterResponse struct {
@@ -1506,7 +1847,7 @@ type ClusterResponse struct {
 
 func (x *ClusterResponse) Reset() {
 	*x = ClusterResponse{}
-	mi := &file_kv_v1_kv_proto_msgTypes[21]
+	mi := &file_kv_v1_kv_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1859,7 @@ func (x *ClusterResponse) String() string {
 func (*ClusterResponse) ProtoMessage() {}
 
 func (x *ClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kv_v1_kv_proto_msgTypes[21]
+	mi := &file_kv_v1_kv_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1872,7 @@ func (x *ClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterResponse.ProtoReflect.Descriptor instead.
 func (*ClusterResponse) Descriptor() ([]byte, []int) {
-	return file_kv_v1_kv_proto_rawDescGZIP(), []int{21}
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ClusterResponse) GetClusterId() string {
@@ -1611,7 +1952,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_kv_v1_kv_proto_msgTypes[22]
+	mi := &file_kv_v1_kv_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1964,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_kv_v1_kv_proto_msgTypes[22]
+	mi := &file_kv_v1_kv_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1977,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_kv_v1_kv_proto_rawDescGZIP(), []int{22}
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Member) GetId() string {
@@ -1705,7 +2046,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_kv_v1_kv_proto_msgTypes[23]
+	mi := &file_kv_v1_kv_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +2058,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_kv_v1_kv_proto_msgTypes[23]
+	mi := &file_kv_v1_kv_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +2071,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_kv_v1_kv_proto_rawDescGZIP(), []int{23}
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Partition) GetFirstSlot() uint32 {
@@ -1775,14 +2116,17 @@ type ErrorDetail struct {
 	// The version that the key has when a condition is not met; 0: there is no such key.
 	CurrentVersion uint64 `protobuf:"varint,2,opt,name=current_version,json=currentVersion,proto3" json:"current_version,omitempty"`
 	// Which operation of an atomic Batch failed, from 0.
-	Operation     uint32 `protobuf:"varint,3,opt,name=operation,proto3" json:"operation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Operation uint32 `protobuf:"varint,3,opt,name=operation,proto3" json:"operation,omitempty"`
+	// The oldest revision that is kept, when the one asked for is not, and its partition.
+	OldestRevision uint64 `protobuf:"varint,4,opt,name=oldest_revision,json=oldestRevision,proto3" json:"oldest_revision,omitempty"`
+	Partition      uint32 `protobuf:"varint,5,opt,name=partition,proto3" json:"partition,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_kv_v1_kv_proto_msgTypes[24]
+	mi := &file_kv_v1_kv_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2138,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_kv_v1_kv_proto_msgTypes[24]
+	mi := &file_kv_v1_kv_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2151,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_kv_v1_kv_proto_rawDescGZIP(), []int{24}
+	return file_kv_v1_kv_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ErrorDetail) GetReason() Reason {
@@ -1827,6 +2171,20 @@ func (x *ErrorDetail) GetCurrentVersion() uint64 {
 func (x *ErrorDetail) GetOperation() uint32 {
 	if x != nil {
 		return x.Operation
+	}
+	return 0
+}
+
+func (x *ErrorDetail) GetOldestRevision() uint64 {
+	if x != nil {
+		return x.OldestRevision
+	}
+	return 0
+}
+
+func (x *ErrorDetail) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
 	}
 	return 0
 }
@@ -1925,7 +2283,31 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\fDumpResponse\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.kv.v1.KeyValueR\x05items\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\fR\tpageToken\"\x10\n" +
+	"page_token\x18\x02 \x01(\fR\tpageToken\"\xd4\x01\n" +
+	"\fWatchRequest\x12\x12\n" +
+	"\x03key\x18\x01 \x01(\fH\x00R\x03key\x12\x18\n" +
+	"\x06prefix\x18\x02 \x01(\fH\x00R\x06prefix\x12%\n" +
+	"\rafter_version\x18\x03 \x01(\x04H\x01R\fafterVersion\x12#\n" +
+	"\fresume_token\x18\x04 \x01(\fH\x01R\vresumeToken\x127\n" +
+	"\theartbeat\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\theartbeatB\b\n" +
+	"\x06targetB\a\n" +
+	"\x05start\"X\n" +
+	"\rWatchResponse\x12$\n" +
+	"\x06events\x18\x01 \x03(\v2\f.kv.v1.EventR\x06events\x12!\n" +
+	"\fresume_token\x18\x02 \x01(\fR\vresumeToken\"\x90\x02\n" +
+	"\x05Event\x12%\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x11.kv.v1.Event.KindR\x04kind\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\rR\tpartition\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x04R\brevision\x12#\n" +
+	"\x04item\x18\x04 \x01(\v2\x0f.kv.v1.KeyValueR\x04item\x12#\n" +
+	"\rvalue_omitted\x18\x05 \x01(\bR\fvalueOmitted\"\\\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bKIND_PUT\x10\x01\x12\x0f\n" +
+	"\vKIND_DELETE\x10\x02\x12\x0f\n" +
+	"\vKIND_EXPIRE\x10\x03\x12\x0e\n" +
+	"\n" +
+	"KIND_CLEAR\x10\x04\"\x10\n" +
 	"\x0eClusterRequest\"\xb1\x02\n" +
 	"\x0fClusterResponse\x12\x1d\n" +
 	"\n" +
@@ -1953,14 +2335,16 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\tlast_slot\x18\x02 \x01(\rR\blastSlot\x12\x16\n" +
 	"\x06leader\x18\x03 \x01(\tR\x06leader\x12\x16\n" +
 	"\x06voters\x18\x04 \x03(\tR\x06voters\x12\x1c\n" +
-	"\tpreferred\x18\x05 \x03(\tR\tpreferred\"{\n" +
+	"\tpreferred\x18\x05 \x03(\tR\tpreferred\"\xc2\x01\n" +
 	"\vErrorDetail\x12%\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\r.kv.v1.ReasonR\x06reason\x12'\n" +
 	"\x0fcurrent_version\x18\x02 \x01(\x04R\x0ecurrentVersion\x12\x1c\n" +
-	"\toperation\x18\x03 \x01(\rR\toperation*G\n" +
+	"\toperation\x18\x03 \x01(\rR\toperation\x12'\n" +
+	"\x0foldest_revision\x18\x04 \x01(\x04R\x0eoldestRevision\x12\x1c\n" +
+	"\tpartition\x18\x05 \x01(\rR\tpartition*G\n" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1b\n" +
-	"\x17CONSISTENCY_ANY_REPLICA\x10\x01*\x81\x02\n" +
+	"\x17CONSISTENCY_ANY_REPLICA\x10\x01*\x97\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x18\n" +
@@ -1971,7 +2355,9 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\x13REASON_NOT_EXECUTED\x10\x06\x12\x1a\n" +
 	"\x16REASON_OUTCOME_UNKNOWN\x10\a\x12\x18\n" +
 	"\x14REASON_OUT_OF_MEMORY\x10\b\x12\x14\n" +
-	"\x10REASON_DISK_FULL\x10\t2\xeb\x03\n" +
+	"\x10REASON_DISK_FULL\x10\t\x12\x14\n" +
+	"\x10REASON_COMPACTED\x10\n" +
+	"2\xa1\x04\n" +
 	"\x02KV\x121\n" +
 	"\x03Get\x12\x11.kv.v1.GetRequest\x1a\x12.kv.v1.GetResponse\"\x03\x90\x02\x01\x12,\n" +
 	"\x03Put\x12\x11.kv.v1.PutRequest\x1a\x12.kv.v1.PutResponse\x125\n" +
@@ -1980,7 +2366,8 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\x05Batch\x12\x13.kv.v1.BatchRequest\x1a\x14.kv.v1.BatchResponse\x121\n" +
 	"\x04Scan\x12\x12.kv.v1.ScanRequest\x1a\x13.kv.v1.ScanResponse0\x01\x124\n" +
 	"\x04Size\x12\x12.kv.v1.SizeRequest\x1a\x13.kv.v1.SizeResponse\"\x03\x90\x02\x01\x121\n" +
-	"\x04Dump\x12\x12.kv.v1.DumpRequest\x1a\x13.kv.v1.DumpResponse0\x01\x12=\n" +
+	"\x04Dump\x12\x12.kv.v1.DumpRequest\x1a\x13.kv.v1.DumpResponse0\x01\x124\n" +
+	"\x05Watch\x12\x13.kv.v1.WatchRequest\x1a\x14.kv.v1.WatchResponse0\x01\x12=\n" +
 	"\aCluster\x12\x15.kv.v1.ClusterRequest\x1a\x16.kv.v1.ClusterResponse\"\x03\x90\x02\x01B)Z'github.com/ringkv/ringkv/api/kv/v1;kvv1b\x06proto3"
 
 var (
@@ -1995,88 +2382,98 @@ func file_kv_v1_kv_proto_rawDescGZIP() []byte {
 	return file_kv_v1_kv_proto_rawDescData
 }
 
-var file_kv_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kv_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_kv_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_kv_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_kv_v1_kv_proto_goTypes = []any{
 	(Consistency)(0),              // 0: kv.v1.Consistency
 	(Reason)(0),                   // 1: kv.v1.Reason
-	(*KeyValue)(nil),              // 2: kv.v1.KeyValue
-	(*GetRequest)(nil),            // 3: kv.v1.GetRequest
-	(*GetResponse)(nil),           // 4: kv.v1.GetResponse
-	(*PutRequest)(nil),            // 5: kv.v1.PutRequest
-	(*PutResponse)(nil),           // 6: kv.v1.PutResponse
-	(*DeleteRequest)(nil),         // 7: kv.v1.DeleteRequest
-	(*DeleteResponse)(nil),        // 8: kv.v1.DeleteResponse
-	(*IncrementRequest)(nil),      // 9: kv.v1.IncrementRequest
-	(*IncrementResponse)(nil),     // 10: kv.v1.IncrementResponse
-	(*Operation)(nil),             // 11: kv.v1.Operation
-	(*BatchRequest)(nil),          // 12: kv.v1.BatchRequest
-	(*BatchResponse)(nil),         // 13: kv.v1.BatchResponse
-	(*OperationResult)(nil),       // 14: kv.v1.OperationResult
-	(*OperationError)(nil),        // 15: kv.v1.OperationError
-	(*ScanRequest)(nil),           // 16: kv.v1.ScanRequest
-	(*ScanResponse)(nil),          // 17: kv.v1.ScanResponse
-	(*SizeRequest)(nil),           // 18: kv.v1.SizeRequest
-	(*SizeResponse)(nil),          // 19: kv.v1.SizeResponse
-	(*DumpRequest)(nil),           // 20: kv.v1.DumpRequest
-	(*DumpResponse)(nil),          // 21: kv.v1.DumpResponse
-	(*ClusterRequest)(nil),        // 22: kv.v1.ClusterRequest
-	(*ClusterResponse)(nil),       // 23: kv.v1.ClusterResponse
-	(*Member)(nil),                // 24: kv.v1.Member
-	(*Partition)(nil),             // 25: kv.v1.Partition
-	(*ErrorDetail)(nil),           // 26: kv.v1.ErrorDetail
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(Event_Kind)(0),               // 2: kv.v1.Event.Kind
+	(*KeyValue)(nil),              // 3: kv.v1.KeyValue
+	(*GetRequest)(nil),            // 4: kv.v1.GetRequest
+	(*GetResponse)(nil),           // 5: kv.v1.GetResponse
+	(*PutRequest)(nil),            // 6: kv.v1.PutRequest
+	(*PutResponse)(nil),           // 7: kv.v1.PutResponse
+	(*DeleteRequest)(nil),         // 8: kv.v1.DeleteRequest
+	(*DeleteResponse)(nil),        // 9: kv.v1.DeleteResponse
+	(*IncrementRequest)(nil),      // 10: kv.v1.IncrementRequest
+	(*IncrementResponse)(nil),     // 11: kv.v1.IncrementResponse
+	(*Operation)(nil),             // 12: kv.v1.Operation
+	(*BatchRequest)(nil),          // 13: kv.v1.BatchRequest
+	(*BatchResponse)(nil),         // 14: kv.v1.BatchResponse
+	(*OperationResult)(nil),       // 15: kv.v1.OperationResult
+	(*OperationError)(nil),        // 16: kv.v1.OperationError
+	(*ScanRequest)(nil),           // 17: kv.v1.ScanRequest
+	(*ScanResponse)(nil),          // 18: kv.v1.ScanResponse
+	(*SizeRequest)(nil),           // 19: kv.v1.SizeRequest
+	(*SizeResponse)(nil),          // 20: kv.v1.SizeResponse
+	(*DumpRequest)(nil),           // 21: kv.v1.DumpRequest
+	(*DumpResponse)(nil),          // 22: kv.v1.DumpResponse
+	(*WatchRequest)(nil),          // 23: kv.v1.WatchRequest
+	(*WatchResponse)(nil),         // 24: kv.v1.WatchResponse
+	(*Event)(nil),                 // 25: kv.v1.Event
+	(*ClusterRequest)(nil),        // 26: kv.v1.ClusterRequest
+	(*ClusterResponse)(nil),       // 27: kv.v1.ClusterResponse
+	(*Member)(nil),                // 28: kv.v1.Member
+	(*Partition)(nil),             // 29: kv.v1.Partition
+	(*ErrorDetail)(nil),           // 30: kv.v1.ErrorDetail
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
 }
 var file_kv_v1_kv_proto_depIdxs = []int32{
-	27, // 0: kv.v1.KeyValue.expire_time:type_name -> google.protobuf.Timestamp
+	31, // 0: kv.v1.KeyValue.expire_time:type_name -> google.protobuf.Timestamp
 	0,  // 1: kv.v1.GetRequest.consistency:type_name -> kv.v1.Consistency
-	2,  // 2: kv.v1.GetResponse.item:type_name -> kv.v1.KeyValue
-	28, // 3: kv.v1.PutRequest.ttl:type_name -> google.protobuf.Duration
-	2,  // 4: kv.v1.PutResponse.previous:type_name -> kv.v1.KeyValue
-	2,  // 5: kv.v1.DeleteResponse.previous:type_name -> kv.v1.KeyValue
-	3,  // 6: kv.v1.Operation.get:type_name -> kv.v1.GetRequest
-	5,  // 7: kv.v1.Operation.put:type_name -> kv.v1.PutRequest
-	7,  // 8: kv.v1.Operation.delete:type_name -> kv.v1.DeleteRequest
-	9,  // 9: kv.v1.Operation.increment:type_name -> kv.v1.IncrementRequest
-	11, // 10: kv.v1.BatchRequest.operations:type_name -> kv.v1.Operation
-	14, // 11: kv.v1.BatchResponse.results:type_name -> kv.v1.OperationResult
-	4,  // 12: kv.v1.OperationResult.get:type_name -> kv.v1.GetResponse
-	6,  // 13: kv.v1.OperationResult.put:type_name -> kv.v1.PutResponse
-	8,  // 14: kv.v1.OperationResult.delete:type_name -> kv.v1.DeleteResponse
-	10, // 15: kv.v1.OperationResult.increment:type_name -> kv.v1.IncrementResponse
-	15, // 16: kv.v1.OperationResult.error:type_name -> kv.v1.OperationError
-	26, // 17: kv.v1.OperationError.detail:type_name -> kv.v1.ErrorDetail
+	3,  // 2: kv.v1.GetResponse.item:type_name -> kv.v1.KeyValue
+	32, // 3: kv.v1.PutRequest.ttl:type_name -> google.protobuf.Duration
+	3,  // 4: kv.v1.PutResponse.previous:type_name -> kv.v1.KeyValue
+	3,  // 5: kv.v1.DeleteResponse.previous:type_name -> kv.v1.KeyValue
+	4,  // 6: kv.v1.Operation.get:type_name -> kv.v1.GetRequest
+	6,  // 7: kv.v1.Operation.put:type_name -> kv.v1.PutRequest
+	8,  // 8: kv.v1.Operation.delete:type_name -> kv.v1.DeleteRequest
+	10, // 9: kv.v1.Operation.increment:type_name -> kv.v1.IncrementRequest
+	12, // 10: kv.v1.BatchRequest.operations:type_name -> kv.v1.Operation
+	15, // 11: kv.v1.BatchResponse.results:type_name -> kv.v1.OperationResult
+	5,  // 12: kv.v1.OperationResult.get:type_name -> kv.v1.GetResponse
+	7,  // 13: kv.v1.OperationResult.put:type_name -> kv.v1.PutResponse
+	9,  // 14: kv.v1.OperationResult.delete:type_name -> kv.v1.DeleteResponse
+	11, // 15: kv.v1.OperationResult.increment:type_name -> kv.v1.IncrementResponse
+	16, // 16: kv.v1.OperationResult.error:type_name -> kv.v1.OperationError
+	30, // 17: kv.v1.OperationError.detail:type_name -> kv.v1.ErrorDetail
 	0,  // 18: kv.v1.ScanRequest.consistency:type_name -> kv.v1.Consistency
-	2,  // 19: kv.v1.ScanResponse.items:type_name -> kv.v1.KeyValue
+	3,  // 19: kv.v1.ScanResponse.items:type_name -> kv.v1.KeyValue
 	0,  // 20: kv.v1.DumpRequest.consistency:type_name -> kv.v1.Consistency
-	2,  // 21: kv.v1.DumpResponse.items:type_name -> kv.v1.KeyValue
-	24, // 22: kv.v1.ClusterResponse.members:type_name -> kv.v1.Member
-	25, // 23: kv.v1.ClusterResponse.partitions:type_name -> kv.v1.Partition
-	1,  // 24: kv.v1.ErrorDetail.reason:type_name -> kv.v1.Reason
-	3,  // 25: kv.v1.KV.Get:input_type -> kv.v1.GetRequest
-	5,  // 26: kv.v1.KV.Put:input_type -> kv.v1.PutRequest
-	7,  // 27: kv.v1.KV.Delete:input_type -> kv.v1.DeleteRequest
-	9,  // 28: kv.v1.KV.Increment:input_type -> kv.v1.IncrementRequest
-	12, // 29: kv.v1.KV.Batch:input_type -> kv.v1.BatchRequest
-	16, // 30: kv.v1.KV.Scan:input_type -> kv.v1.ScanRequest
-	18, // 31: kv.v1.KV.Size:input_type -> kv.v1.SizeRequest
-	20, // 32: kv.v1.KV.Dump:input_type -> kv.v1.DumpRequest
-	22, // 33: kv.v1.KV.Cluster:input_type -> kv.v1.ClusterRequest
-	4,  // 34: kv.v1.KV.Get:output_type -> kv.v1.GetResponse
-	6,  // 35: kv.v1.KV.Put:output_type -> kv.v1.PutResponse
-	8,  // 36: kv.v1.KV.Delete:output_type -> kv.v1.DeleteResponse
-	10, // 37: kv.v1.KV.Increment:output_type -> kv.v1.IncrementResponse
-	13, // 38: kv.v1.KV.Batch:output_type -> kv.v1.BatchResponse
-	17, // 39: kv.v1.KV.Scan:output_type -> kv.v1.ScanResponse
-	19, // 40: kv.v1.KV.Size:output_type -> kv.v1.SizeResponse
-	21, // 41: kv.v1.KV.Dump:output_type -> kv.v1.DumpResponse
-	23, // 42: kv.v1.KV.Cluster:output_type -> kv.v1.ClusterResponse
-	34, // [34:43] is the sub-list for method output_type
-	25, // [25:34] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	3,  // 21: kv.v1.DumpResponse.items:type_name -> kv.v1.KeyValue
+	32, // 22: kv.v1.WatchRequest.heartbeat:type_name -> google.protobuf.Duration
+	25, // 23: kv.v1.WatchResponse.events:type_name -> kv.v1.Event
+	2,  // 24: kv.v1.Event.kind:type_name -> kv.v1.Event.Kind
+	3,  // 25: kv.v1.Event.item:type_name -> kv.v1.KeyValue
+	28, // 26: kv.v1.ClusterResponse.members:type_name -> kv.v1.Member
+	29, // 27: kv.v1.ClusterResponse.partitions:type_name -> kv.v1.Partition
+	1,  // 28: kv.v1.ErrorDetail.reason:type_name -> kv.v1.Reason
+	4,  // 29: kv.v1.KV.Get:input_type -> kv.v1.GetRequest
+	6,  // 30: kv.v1.KV.Put:input_type -> kv.v1.PutRequest
+	8,  // 31: kv.v1.KV.Delete:input_type -> kv.v1.DeleteRequest
+	10, // 32: kv.v1.KV.Increment:input_type -> kv.v1.IncrementRequest
+	13, // 33: kv.v1.KV.Batch:input_type -> kv.v1.BatchRequest
+	17, // 34: kv.v1.KV.Scan:input_type -> kv.v1.ScanRequest
+	19, // 35: kv.v1.KV.Size:input_type -> kv.v1.SizeRequest
+	21, // 36: kv.v1.KV.Dump:input_type -> kv.v1.DumpRequest
+	23, // 37: kv.v1.KV.Watch:input_type -> kv.v1.WatchRequest
+	26, // 38: kv.v1.KV.Cluster:input_type -> kv.v1.ClusterRequest
+	5,  // 39: kv.v1.KV.Get:output_type -> kv.v1.GetResponse
+	7,  // 40: kv.v1.KV.Put:output_type -> kv.v1.PutResponse
+	9,  // 41: kv.v1.KV.Delete:output_type -> kv.v1.DeleteResponse
+	11, // 42: kv.v1.KV.Increment:output_type -> kv.v1.IncrementResponse
+	14, // 43: kv.v1.KV.Batch:output_type -> kv.v1.BatchResponse
+	18, // 44: kv.v1.KV.Scan:output_type -> kv.v1.ScanResponse
+	20, // 45: kv.v1.KV.Size:output_type -> kv.v1.SizeResponse
+	22, // 46: kv.v1.KV.Dump:output_type -> kv.v1.DumpResponse
+	24, // 47: kv.v1.KV.Watch:output_type -> kv.v1.WatchResponse
+	27, // 48: kv.v1.KV.Cluster:output_type -> kv.v1.ClusterResponse
+	39, // [39:49] is the sub-list for method output_type
+	29, // [29:39] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_kv_v1_kv_proto_init() }
@@ -2100,13 +2497,19 @@ func file_kv_v1_kv_proto_init() {
 		(*OperationResult_Increment)(nil),
 		(*OperationResult_Error)(nil),
 	}
+	file_kv_v1_kv_proto_msgTypes[20].OneofWrappers = []any{
+		(*WatchRequest_Key)(nil),
+		(*WatchRequest_Prefix)(nil),
+		(*WatchRequest_AfterVersion)(nil),
+		(*WatchRequest_ResumeToken)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kv_v1_kv_proto_rawDesc), len(file_kv_v1_kv_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   25,
+			NumEnums:      3,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -3,6 +3,7 @@ package rpc
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -17,7 +18,10 @@ import (
 //	/v1/...         the same with plain HTTP, for curl (see rest)
 //	/openapi.yaml   the description of both
 func NewAPI(backend Backend) http.Handler {
-	s := &service{backend: backend}
+	return newAPI(&service{backend: backend})
+}
+
+func newAPI(s *service) http.Handler {
 	path, kv := kvv1connect.NewKVHandler(s, connect.WithReadMaxBytes(maxRequestBytes))
 	plain := &rest{service: s}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,11 +43,14 @@ func NewAPIServer(backend Backend) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		Handler:           NewAPI(backend),
+	s := &service{backend: backend, stopping: make(chan struct{})}
+	server := &http.Server{
+		Handler:           newAPI(s),
 		Protocols:         &protocols,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       5 * time.Minute,
 		MaxHeaderBytes:    1 << 20,
 	}
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
+	return server
 }

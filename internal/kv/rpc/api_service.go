@@ -26,7 +26,11 @@ const (
 )
 
 // service implements the KV service on a node.
-type service struct{ backend Backend }
+type service struct {
+	backend Backend
+	// stopping is closed when streams that have no end must end.
+	stopping chan struct{}
+}
 
 var _ kvv1connect.KVHandler = (*service)(nil)
 

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -50,6 +51,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add("POST", "/kv.v1.KV/Get", "application/proto", []byte{0x0a, 0x01, 'k'})
 	f.Add("POST", "/kv.v1.KV/Dump", "application/connect+json", []byte("\x00\x00\x00\x00\x02{}"))
 	f.Add("POST", "/kv.v1.KV/Scan", "application/grpc", []byte("\x00\x00\x00\x00\x00"))
+	f.Add("POST", "/kv.v1.KV/Watch", "application/connect+json", []byte("\x00\x00\x00\x00\x0d{\"prefix\":\"\"}"))
 	f.Add("PUT", "/v1/keys/k?ttl=1", "", []byte("value"))
 	f.Add("POST", "/v1/keys/k?add=9223372036854775807", "", []byte(nil))
 	f.Add("GET", "/v1/keys?prefix=k&limit=1&page=AQ", "", []byte(nil))
@@ -70,6 +72,9 @@ func FuzzRequests(f *testing.F) {
 				nopCloser
 			}{bytes.NewReader(body), nopCloser{}}
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // a watch has no other end
+		defer cancel()
+		req = req.WithContext(ctx)
 		w := httptest.NewRecorder()
 		NewAPI(backend).ServeHTTP(w, req)
 		if w.Code == http.StatusInternalServerError {

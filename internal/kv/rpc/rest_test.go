@@ -126,7 +126,7 @@ func TestTheDescriptionNamesEveryPathThatIsServed(t *testing.T) {
 		require.NotContains(t, body, "nothing is served", path)
 		require.NotContains(t, body, "404 page not found", path)
 	}
-	require.Equal(t, 16, operations, "nine calls, seven plain requests")
+	require.Equal(t, 17, operations, "ten calls, seven plain requests")
 }
 
 func TestCurlCanUseIt(t *testing.T) {

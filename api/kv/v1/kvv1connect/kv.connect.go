@@ -51,6 +51,8 @@ const (
 	KVSizeProcedure = "/kv.v1.KV/Size"
 	// KVDumpProcedure is the fully-qualified name of the KV's Dump RPC.
 	KVDumpProcedure = "/kv.v1.KV/Dump"
+	// KVWatchProcedure is the fully-qualified name of the KV's Watch RPC.
+	KVWatchProcedure = "/kv.v1.KV/Watch"
 	// KVClusterProcedure is the fully-qualified name of the KV's Cluster RPC.
 	KVClusterProcedure = "/kv.v1.KV/Cluster"
 )
@@ -78,6 +80,10 @@ type KVClient interface {
 	// Dump streams keys with their values. It sees each key as Scan does; it is no
 	// snapshot of one moment.
 	Dump(context.Context, *v1.DumpRequest) (*connect.ServerStreamForClient[v1.DumpResponse], error)
+	// Watch streams the changes of a key, or of all keys with a prefix, from a revision on.
+	// Of each partition it sends every change once, in order, also while leaders change;
+	// partitions have no order among each other. Any node serves any watch.
+	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
 	// Cluster returns who is in the cluster and who leads each partition.
 	Cluster(context.Context, *v1.ClusterRequest) (*v1.ClusterResponse, error)
 }
@@ -143,6 +149,12 @@ func NewKVClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.
 			connect.WithSchema(kVMethods.ByName("Dump")),
 			connect.WithClientOptions(opts...),
 		),
+		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
+			httpClient,
+			baseURL+KVWatchProcedure,
+			connect.WithSchema(kVMethods.ByName("Watch")),
+			connect.WithClientOptions(opts...),
+		),
 		cluster: connect.NewClient[v1.ClusterRequest, v1.ClusterResponse](
 			httpClient,
 			baseURL+KVClusterProcedure,
@@ -163,6 +175,7 @@ type kVClient struct {
 	scan      *connect.Client[v1.ScanRequest, v1.ScanResponse]
 	size      *connect.Client[v1.SizeRequest, v1.SizeResponse]
 	dump      *connect.Client[v1.DumpRequest, v1.DumpResponse]
+	watch     *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	cluster   *connect.Client[v1.ClusterRequest, v1.ClusterResponse]
 }
 
@@ -230,6 +243,11 @@ func (c *kVClient) Dump(ctx context.Context, req *v1.DumpRequest) (*connect.Serv
 	return c.dump.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// Watch calls kv.v1.KV.Watch.
+func (c *kVClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
+	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // Cluster calls kv.v1.KV.Cluster.
 func (c *kVClient) Cluster(ctx context.Context, req *v1.ClusterRequest) (*v1.ClusterResponse, error) {
 	response, err := c.cluster.CallUnary(ctx, connect.NewRequest(req))
@@ -262,6 +280,10 @@ type KVHandler interface {
 	// Dump streams keys with their values. It sees each key as Scan does; it is no
 	// snapshot of one moment.
 	Dump(context.Context, *v1.DumpRequest, *connect.ServerStream[v1.DumpResponse]) error
+	// Watch streams the changes of a key, or of all keys with a prefix, from a revision on.
+	// Of each partition it sends every change once, in order, also while leaders change;
+	// partitions have no order among each other. Any node serves any watch.
+	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
 	// Cluster returns who is in the cluster and who leads each partition.
 	Cluster(context.Context, *v1.ClusterRequest) (*v1.ClusterResponse, error)
 }
@@ -323,6 +345,12 @@ func NewKVHandler(svc KVHandler, opts ...connect.HandlerOption) (string, http.Ha
 		connect.WithSchema(kVMethods.ByName("Dump")),
 		connect.WithHandlerOptions(opts...),
 	)
+	kVWatchHandler := connect.NewServerStreamHandlerSimple(
+		KVWatchProcedure,
+		svc.Watch,
+		connect.WithSchema(kVMethods.ByName("Watch")),
+		connect.WithHandlerOptions(opts...),
+	)
 	kVClusterHandler := connect.NewUnaryHandlerSimple(
 		KVClusterProcedure,
 		svc.Cluster,
@@ -348,6 +376,8 @@ func NewKVHandler(svc KVHandler, opts ...connect.HandlerOption) (string, http.Ha
 			kVSizeHandler.ServeHTTP(w, r)
 		case KVDumpProcedure:
 			kVDumpHandler.ServeHTTP(w, r)
+		case KVWatchProcedure:
+			kVWatchHandler.ServeHTTP(w, r)
 		case KVClusterProcedure:
 			kVClusterHandler.ServeHTTP(w, r)
 		default:
@@ -389,6 +419,10 @@ func (UnimplementedKVHandler) Size(context.Context, *v1.SizeRequest) (*v1.SizeRe
 
 func (UnimplementedKVHandler) Dump(context.Context, *v1.DumpRequest, *connect.ServerStream[v1.DumpResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("kv.v1.KV.Dump is not implemented"))
+}
+
+func (UnimplementedKVHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kv.v1.KV.Watch is not implemented"))
 }
 
 func (UnimplementedKVHandler) Cluster(context.Context, *v1.ClusterRequest) (*v1.ClusterResponse, error) {
