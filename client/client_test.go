@@ -62,6 +62,46 @@ func TestNothingThatWasAcknowledgedIsLostWhenANodeDies(t *testing.T) {
 	}
 }
 
+// TestAWatchGoesOnWithoutAGapWhenItsNodeDies: whichever node it was read from.
+func TestAWatchGoesOnWithoutAGapWhenItsNodeDies(t *testing.T) {
+	nodes, stop := startCluster(3)
+	defer stop()
+	ctx := testContext(t)
+	c, err := client.New(nodes[2].api.Addr().String(), nodes[0].api.Addr().String(), nodes[1].api.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	first, err := c.Increment(ctx, "n", 1)
+	require.NoError(t, err)
+	item, err := c.Get(ctx, "n")
+	require.NoError(t, err)
+	writing, stopWriting := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for writing.Err() == nil {
+			_, _ = c.Increment(writing, "n", 1)
+		}
+	})
+	want, killed := first, false
+	for change, err := range c.Watch(ctx, "n", client.AfterVersion(item.Version)) {
+		require.NoError(t, err)
+		want++
+		require.Equal(t, fmt.Sprint(want), string(change.Item.Value), "every sum comes, and once")
+		if want == 100 {
+			for _, s := range nodes[2].servers {
+				s.Close()
+			}
+			require.NoError(t, nodes[2].node.Close())
+			killed = true
+		}
+		if want > 300 {
+			break
+		}
+	}
+	require.True(t, killed)
+	stopWriting()
+	wg.Wait()
+}
+
 // TestAWriteThatNobodyAnsweredHasAnUnknownOutcome, and is not sent twice. A read is
 // tried again instead.
 func TestAWriteThatNobodyAnsweredHasAnUnknownOutcome(t *testing.T) {

@@ -22,6 +22,9 @@ var (
 	ErrUnavailable = errors.New("not executed")
 	// ErrOutcomeUnknown: a write may have been executed, or may be yet.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
+	// ErrCompacted: changes were missed, because they are not kept any more. Read the keys
+	// anew, and watch from before that.
+	ErrCompacted = errors.New("the changes are not kept any more")
 	// ErrFull: memory or a volume is full; reads and deletes go on.
 	ErrFull = errors.New("the cluster is full")
 )
@@ -53,6 +56,7 @@ var meanings = map[kvv1.Reason]error{
 	kvv1.Reason_REASON_OUTCOME_UNKNOWN: ErrOutcomeUnknown,
 	kvv1.Reason_REASON_OUT_OF_MEMORY:   ErrFull,
 	kvv1.Reason_REASON_DISK_FULL:       ErrFull,
+	kvv1.Reason_REASON_COMPACTED:       ErrCompacted,
 }
 
 // translate makes an error of this package. A write that a node did not answer has an

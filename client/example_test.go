@@ -164,6 +164,52 @@ func ExampleClient_Dump() {
 	// Output: dump/1=one
 }
 
+// A watch from the version that was read misses nothing in between.
+func ExampleClient_Watch() {
+	ctx, c := context.Background(), connect()
+	defer c.Close()
+	version, err := c.Put(ctx, "watched", []byte("1"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := c.Put(ctx, "watched", []byte("2")); err != nil {
+		log.Fatal(err)
+	}
+	for change, err := range c.Watch(ctx, "watched", client.AfterVersion(version)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\n", change.Item.Value)
+		break
+	}
+	// Output: 2
+}
+
+func ExampleClient_WatchPrefix() {
+	ctx, c := context.Background(), connect()
+	defer c.Close()
+	stop := make(chan struct{})
+	go func() { // somebody writes, again and again
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = c.Put(ctx, "jobs/1", []byte("build"))
+			}
+		}
+	}()
+	defer close(stop)
+	for change, err := range c.WatchPrefix(ctx, "jobs/") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s=%s\n", change.Item.Key, change.Item.Value)
+		break
+	}
+	// Output: jobs/1=build
+}
+
 func ExampleClient_Size() {
 	ctx, c := context.Background(), connect()
 	defer c.Close()
