@@ -1,8 +1,6 @@
 package resp
 
 import (
-	"io"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,8 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // ask sends a line and returns the reply.
@@ -170,42 +166,4 @@ func TestInfoHasTheSectionsOfRedis(t *testing.T) {
 	require.NotContains(t, infoOf(t, c, "replication cpu"), "# Server")
 	require.Contains(t, infoOf(t, c, "default commandstats"), "# Server")
 	require.Contains(t, infoOf(t, c, "default commandstats"), "# Commandstats")
-}
-
-// FuzzServer sends any bytes. Whatever comes, what goes back is well-formed, and the
-// connection ends when the client's does.
-func FuzzServer(f *testing.F) {
-	for _, input := range []string{
-		"MULTI\r\nSET k 1\r\nINCR k\r\nEXEC\r\nGET k\r\n", "WATCH a b\r\nMULTI\r\nHELLO 3\r\nGET a\r\nPING\r\nEXEC\r\nUNWATCH\r\n",
-		"*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n", "MULTI\r\nNOPE\r\nEXEC x\r\nDISCARD\r\nRESET\r\n",
-		"echo \"a\\x41\" 'b'\r\nHELLO 3\r\nCLIENT LIST\r\nCOMMAND DOCS get\r\n", "CLIENT REPLY SKIP\r\nPING\r\nMULTI\r\nCLIENT REPLY OFF\r\nEXEC\r\n",
-		"SLOWLOG GET\r\nLATENCY HISTOGRAM\r\nACL GETUSER default\r\nINFO all\r\nCONFIG GET *\r\nWAIT 1 0\r\n", "QUIT\r\nPING\r\n", "*1\r\n$x\r\n",
-	} {
-		f.Add([]byte(input))
-	}
-	server := New(Options{Backend: newFake(), MaxBulkBytes: 1 << 16})
-	f.Fuzz(func(t *testing.T, input []byte) {
-		for _, word := range []string{"pause", "range", "setbit", "bitfield", "bitop", "kill", "config", "sleep"} {
-			if strings.Contains(strings.ToLower(string(input)), word) {
-				return // they concern others, or take time or half a gigabyte
-			}
-		}
-		near, far := net.Pipe()
-		c := newConn(server, far)
-		served := make(chan struct{})
-		go func() { defer close(served); c.serve() }()
-		go func() {
-			_, _ = near.Write(input) // the server may hang up first
-			_, _ = near.Write([]byte("\r\nQUIT\r\n*1\r\n$4\r\nQUIT\r\n"))
-			time.AfterFunc(10*time.Second, func() { near.Close() })
-		}()
-		all, _ := io.ReadAll(near)
-		near.Close()
-		<-served
-		for rest := all; len(rest) > 0; {
-			size, ok := command.ReplySize(rest)
-			require.True(t, ok, "%q", rest)
-			rest = rest[size:]
-		}
-	})
 }
