@@ -26,7 +26,7 @@ var connectionCommands = []*Spec{
 			{Name: "getname", Arity: 2, Flags: NoScript | Loading | Stale, Since: "2.6.9", Summary: "Returns the name of the connection."},
 			{Name: "setinfo", Arity: 4, Flags: NoScript | Loading | Stale, Since: "7.2.0", Summary: "Sets information specific to the client or connection."},
 			{Name: "info", Arity: 2, Flags: NoScript | Loading | Stale, Since: "6.2.0", Summary: "Returns information about the connection.", Tips: []string{"nondeterministic_output"}},
-			{Name: "list", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Since: "2.4.0", Summary: "Lists open connections.", Difference: "The clients of the node that is asked; sizes of buffers are 0.", Tips: []string{"nondeterministic_output"}},
+			{Name: "list", Arity: -2, Flags: Admin | NoScript | Loading | Stale, Since: "2.4.0", Summary: "Lists open connections.", Difference: "The clients of the node that is asked; of the sizes only tot-mem is told.", Tips: []string{"nondeterministic_output"}},
 			{Name: "kill", Arity: -3, Flags: Admin | NoScript | Loading | Stale, Since: "2.4.0", Summary: "Terminates open connections."},
 			{Name: "no-evict", Arity: 3, Flags: Admin | NoScript | Loading | Stale, Since: "7.0.0", Summary: "Sets the client eviction mode of the connection.", Difference: "It changes nothing: clients are not evicted for memory."},
 			{Name: "no-touch", Arity: 3, Flags: NoScript | Loading | Stale, Since: "7.2.0", Summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", Difference: "It changes nothing: accesses are not recorded."},

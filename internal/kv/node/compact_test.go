@@ -90,6 +90,10 @@ func TestWritesThatNeedMemoryAreRefusedWhenItIsUsedUp(t *testing.T) {
 	require.Greater(t, written, 50)
 	require.Equal(t, bulk(value), seats[0].do("GET", "key-0"), "reads go on")
 	require.Equal(t, ":1\r\n", seats[0].do("DEL", "key-0"), "deletes go on")
+	n.memory.limit = 1 // what the delete has freed is not enough
+	require.Equal(t, "-"+command.ErrOOM+"\r\n", seats[0].exec(nil, "DEL key-1", "SET key-1 v"))
+	require.Equal(t, "*2\r\n:1\r\n:0\r\n", seats[0].exec(nil, "DEL key-1", "EXISTS key-1"), "a transaction that only deletes goes on")
+	n.memory.limit = 4 << 20
 	require.Equal(t, "+OK\r\n", seats[0].do("FLUSHALL"))
 	require.Eventually(t, func() bool { return seats[0].do("SET", "k", "v") == "+OK\r\n" }, 10*time.Second, 20*time.Millisecond, "it heals by itself")
 }

@@ -65,6 +65,7 @@ type conn struct {
 	writingSince atomic.Int64 // Unix nanoseconds; 0: not writing
 	lastCommand  atomic.Pointer[command.Spec]
 	queued       atomic.Int32 // commands since MULTI, or notQueueing
+	memory       atomic.Int64 // bytes of its buffers
 	mu           sync.Mutex
 	about        about // guarded by mu
 }
@@ -149,6 +150,7 @@ func (c *conn) round() error {
 	if cap(c.out) > 2*keepOutput {
 		c.out = nil
 	}
+	c.memory.Store(int64(cap(c.parser.buf) + cap(c.out)))
 	return nil
 }
 

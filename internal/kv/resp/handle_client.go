@@ -198,10 +198,10 @@ func (c *conn) describe(now time.Time) string {
 		last = spec.FullName
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
-		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=default "+
+		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=%s user=default "+
 		"redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.remote, c.local, a.name, int(now.Sub(c.since).Seconds()),
-		int(now.Sub(time.Unix(0, c.active.Load())).Seconds()), flags, queued, last, a.proto, a.libName, a.libVersion)
+		int(now.Sub(time.Unix(0, c.active.Load())).Seconds()), flags, queued, c.memory.Load(), last, a.proto, a.libName, a.libVersion)
 }
 
 // CLIENT KILL addr:port, or CLIENT KILL with pairs of a filter and its value

@@ -347,6 +347,7 @@ func TestClientListAndKill(t *testing.T) {
 	}
 	require.Contains(t, list, "name=first")
 	require.Contains(t, list, "name=second")
+	require.NotContains(t, list, "tot-mem=0 ")
 	require.Equal(t, 2, strings.Count(list, "cmd=client|setname"))
 	a.do("CLIENT KILL ID 2", ":1\r\n")
 	b.expectClosed()
