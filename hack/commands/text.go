@@ -8,6 +8,13 @@ Any Redis client can talk to any node. What is listed here answers as Redis 7.2 
 for byte, except where the last column says otherwise. A differential test holds this: it
 sends a million random commands to ringkv and to a real Redis and compares the replies.
 
+    go test ./internal/kv/resp -run TestRepliesAreThoseOfRedis -v            (needs redis-server)
+    go test ./internal/kv/resp -run TestRepliesAreThoseOfRedis -seed 4711    (one that it printed)
+
+What may differ is a table in ` + "`internal/kv/resp/allowances_test.go`" + `, each with its reason: time
+and chance, what the last column tells below, and what Redis has changed from 7.0, which
+Debian has, to 7.2: BITCOUNT and BITPOS check their arguments even if there is no key.
+
 What holds for all commands:
 
 - There is one database, number 0, and a value is a string.
