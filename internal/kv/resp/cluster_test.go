@@ -138,6 +138,29 @@ func TestClusterRepliesFollowTheTopology(t *testing.T) {
 	require.Contains(t, reply, "myself,master - 0 0 8 connected 0-16383\n")
 }
 
+func TestTheReplyIsEncodedOnceForEveryTopologyAndProtocol(t *testing.T) {
+	var replies topologyReplies
+	encoded := 0
+	encode := func(topology *node.Topology, r *command.Reply) {
+		encoded++
+		r.Map(int(topology.Epoch))
+	}
+	ask := func(topology *node.Topology, name string, proto uint8) string {
+		r := command.Reply{Proto: proto}
+		replies.get(topology, name, &r, encode)
+		return string(r.Buf)
+	}
+	first, second := &node.Topology{Epoch: 1}, &node.Topology{Epoch: 2}
+	for range 3 {
+		require.Equal(t, "*2\r\n", ask(first, "slots", 2))
+		require.Equal(t, "%1\r\n", ask(first, "slots", 3))
+		require.Equal(t, "%1\r\n", ask(first, "shards", 3))
+	}
+	require.Equal(t, 3, encoded)
+	require.Equal(t, "*4\r\n", ask(second, "slots", 2))
+	require.Equal(t, 4, encoded)
+}
+
 func TestClusterInfoSaysWhatClientsLookFor(t *testing.T) {
 	cluster := threeNodes()
 	cluster.health = node.SlotHealth{OK: 16000, Suspected: 384}
