@@ -76,7 +76,7 @@ func newComposed(t *testing.T, nodes int) *composed {
 		port := func(offset int) string { return strconv.Itoa(at + offset) }
 		c.nodes = append(c.nodes, &program{t: t, name: "kvnode", args: []string{
 			"--name", name, "--dir", filepath.Join(t.TempDir(), name), "--bind", "127.0.0.1", "--drain-timeout", "1s",
-			"--resp-port", port(0), "--peer-port", port(1), "--metrics-port", port(2), "--cluster-port", port(4),
+			"--resp-port", port(0), "--peer-port", port(1), "--metrics-port", port(2), "--http-port", port(3), "--cluster-port", port(4),
 		}})
 		if i < 3 {
 			seeds = append(seeds, name+"=127.0.0.1:"+port(1))

@@ -143,7 +143,7 @@ func nodesOf(kvc *v1alpha1.KVCluster, pods []corev1.Pod) []target.Node {
 			Name: name, Zone: zones[name], Leaving: i >= wanted, Asked: time.Now(),
 			Addresses: map[target.Port]string{
 				target.RESP: fmt.Sprintf("%s:%d", host, objects.PortRESP), target.Peer: fmt.Sprintf("%s:%d", host, objects.PortPeer),
-				target.Metrics: fmt.Sprintf("%s:%d", host, objects.PortMetrics),
+				target.HTTP: fmt.Sprintf("%s:%d", host, objects.PortHTTP), target.Metrics: fmt.Sprintf("%s:%d", host, objects.PortMetrics),
 			},
 		}
 		describePod(&nodes[i], byOrdinal[i])
