@@ -43,6 +43,11 @@ type watchAnswer struct {
 
 // Watch implements the KV service.
 func (s *service) Watch(ctx context.Context, r *kvv1.WatchRequest, stream *connect.ServerStream[kvv1.WatchResponse]) error {
+	return s.watch(ctx, r, stream.Send)
+}
+
+// watch runs a watch until ctx ends or send fails.
+func (s *service) watch(ctx context.Context, r *kvv1.WatchRequest, send func(*kvv1.WatchResponse) error) error {
 	w, err := s.newWatch(r)
 	if err != nil {
 		return err
@@ -55,7 +60,7 @@ func (s *service) Watch(ctx context.Context, r *kvv1.WatchRequest, stream *conne
 	for p, revision := range w.position.revisions {
 		go w.follow(ctx, p, revision)
 	}
-	return w.run(ctx, stream.Send)
+	return w.run(ctx, send)
 }
 
 // newWatch checks a request.

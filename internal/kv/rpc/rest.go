@@ -28,6 +28,7 @@ import (
 //	DELETE /v1/keys/{key}
 //	POST   /v1/keys/{key}?add=1   adds to an integer
 //	GET    /v1/keys               keys, one JSON object a line; ?prefix= ?values=true ?limit= ?page=
+//	GET    /v1/watch              changes, one JSON object a line; ?key= or ?prefix=, ?after= or ?resume=
 //	GET    /v1/size
 //	GET    /v1/cluster
 //
@@ -57,6 +58,8 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path {
 	case keysPath:
 		read = h.list
+	case "/v1/watch":
+		read = h.watch
 	case "/v1/size":
 		read = func(w http.ResponseWriter, r *http.Request) {
 			size, err := h.service.Size(r.Context(), &kvv1.SizeRequest{})
@@ -69,7 +72,7 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	default:
 		writeError(w, apiError(connect.CodeUnimplemented, &kvv1.ErrorDetail{Reason: kvv1.Reason_REASON_INVALID},
-			"nothing is served at %s: /v1/keys/{key}, /v1/keys, /v1/size, /v1/cluster and /kv.v1.KV/ are; see /openapi.yaml", r.URL.Path))
+			"nothing is served at %s: /v1/keys/{key}, /v1/keys, /v1/watch, /v1/size, /v1/cluster and /kv.v1.KV/ are; see /openapi.yaml", r.URL.Path))
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -281,22 +284,31 @@ var statuses = map[connect.Code]int{
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	body, status := errorJSON{Code: connect.CodeInternal.String(), Message: err.Error()}, http.StatusInternalServerError
+	status := http.StatusInternalServerError
 	if e := new(connect.Error); errors.As(err, &e) {
-		body = errorJSON{Code: e.Code().String(), Message: e.Message()}
 		if s, ok := statuses[e.Code()]; ok {
 			status = s
-		}
-		if d := detailOf(e); d != nil {
-			body.Reason = strings.TrimPrefix(d.Reason.String(), "REASON_")
-			if d.Reason == kvv1.Reason_REASON_CONDITION_NOT_MET {
-				body.CurrentVersion = &d.CurrentVersion
-			}
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client has gone
+	_ = json.NewEncoder(w).Encode(errorOf(err)) // the client has gone
+}
+
+// errorOf is an error as JSON.
+func errorOf(err error) errorJSON {
+	e := new(connect.Error)
+	if !errors.As(err, &e) {
+		return errorJSON{Code: connect.CodeInternal.String(), Message: err.Error()}
+	}
+	body := errorJSON{Code: e.Code().String(), Message: e.Message()}
+	if d := detailOf(e); d != nil {
+		body.Reason = strings.TrimPrefix(d.Reason.String(), "REASON_")
+		if d.Reason == kvv1.Reason_REASON_CONDITION_NOT_MET {
+			body.CurrentVersion = &d.CurrentVersion
+		}
+	}
+	return body
 }
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request, allowed string) {

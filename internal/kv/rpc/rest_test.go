@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bufio"
 	"encoding/json"
 	"net/http"
 	"os/exec"
@@ -126,7 +127,44 @@ func TestTheDescriptionNamesEveryPathThatIsServed(t *testing.T) {
 		require.NotContains(t, body, "nothing is served", path)
 		require.NotContains(t, body, "404 page not found", path)
 	}
-	require.Equal(t, 17, operations, "ten calls, seven plain requests")
+	require.Equal(t, 18, operations, "ten calls, eight plain requests")
+}
+
+func TestAWatchAsLinesOfJSON(t *testing.T) {
+	seats := startCluster(t, 3, 4, 2)
+	seats[0].http("PUT", "/v1/keys/w/1", "before")
+	open := func(query string) (*bufio.Scanner, func()) {
+		resp, err := http.Get(seats[1].url("/v1/watch?" + query))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		return bufio.NewScanner(resp.Body), func() { resp.Body.Close() }
+	}
+	next := func(lines *bufio.Scanner) (line struct{ Kind, Key, Value, Resume string }) {
+		require.True(t, lines.Scan(), "%v", lines.Err())
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
+		return line
+	}
+	lines, closeIt := open("prefix=w/")
+	defer closeIt()
+	begun := next(lines)
+	require.Empty(t, begun.Kind)
+	seats[2].http("PUT", "/v1/keys/w/1", "after")
+	for _, resumed := range []bool{false, true} {
+		if resumed {
+			lines, closeIt = open("prefix=w/&resume=" + begun.Resume)
+			defer closeIt()
+		}
+		line := next(lines)
+		for line.Kind == "" {
+			line = next(lines)
+		}
+		require.Equal(t, "put w/1 after", line.Kind+" "+line.Key+" "+line.Value)
+	}
+	for query, says := range map[string]string{"": "no target", "key=k&prefix=p": "exclude", "key=k&after=x": "after is", "key=k&resume=%25": "resume is"} {
+		resp, body := seats[0].http("GET", "/v1/watch?"+query, "")
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, body)
+		require.Contains(t, body, says)
+	}
 }
 
 func TestCurlCanUseIt(t *testing.T) {
