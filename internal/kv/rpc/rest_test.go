@@ -133,26 +133,25 @@ func TestTheDescriptionNamesEveryPathThatIsServed(t *testing.T) {
 func TestAWatchAsLinesOfJSON(t *testing.T) {
 	seats := startCluster(t, 3, 4, 2)
 	seats[0].http("PUT", "/v1/keys/w/1", "before")
-	open := func(query string) (*bufio.Scanner, func()) {
+	open := func(query string) *bufio.Scanner {
 		resp, err := http.Get(seats[1].url("/v1/watch?" + query))
 		require.NoError(t, err)
+		t.Cleanup(func() { resp.Body.Close() })
 		require.Equal(t, http.StatusOK, resp.StatusCode)
-		return bufio.NewScanner(resp.Body), func() { resp.Body.Close() }
+		return bufio.NewScanner(resp.Body)
 	}
 	next := func(lines *bufio.Scanner) (line struct{ Kind, Key, Value, Resume string }) {
 		require.True(t, lines.Scan(), "%v", lines.Err())
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
 		return line
 	}
-	lines, closeIt := open("prefix=w/")
-	defer closeIt()
+	lines := open("prefix=w/")
 	begun := next(lines)
 	require.Empty(t, begun.Kind)
 	seats[2].http("PUT", "/v1/keys/w/1", "after")
 	for _, resumed := range []bool{false, true} {
 		if resumed {
-			lines, closeIt = open("prefix=w/&resume=" + begun.Resume)
-			defer closeIt()
+			lines = open("prefix=w/&resume=" + begun.Resume)
 		}
 		line := next(lines)
 		for line.Kind == "" {
