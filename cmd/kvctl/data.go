@@ -35,6 +35,24 @@ func (r *keyResult) fail(err error) {
 	}
 }
 
+// onKey makes the RunE of a command whose first argument is a key, which it locates
+// and, if announce, tells people where it is.
+func (s *session) onKey(out *output, announce bool, run func(*cobra.Command, *keytrace.Trace, []string) error) func(*cobra.Command, []string) error {
+	return s.on(func(cmd *cobra.Command, t target.Target, args []string) error {
+		if err := out.check(); err != nil {
+			return err
+		}
+		tr, err := keytrace.Locate(cmd.Context(), t, args[0])
+		if err != nil {
+			return err
+		}
+		if announce && out.form == "text" {
+			tr.PrintReplicas(cmd.OutOrStdout())
+		}
+		return run(cmd, tr, args)
+	})
+}
+
 func newPutCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put KEY VALUE",
@@ -50,21 +68,14 @@ version in every copy.`,
 	}
 	ttl := cmd.Flags().Duration("ttl", 0, "time to live, such as 30s; 0 means for ever")
 	out := outputFlag(cmd, "json", "yaml")
-	cmd.RunE = s.on(func(cmd *cobra.Command, t target.Target, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
+	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *ttl < 0 {
 			return usageError{fmt.Errorf("--ttl %s: want a positive time", *ttl)}
 		}
-		tr, err := keytrace.Locate(cmd.Context(), t, args[0])
-		if err != nil {
-			return err
-		}
+		return nil
+	}
+	cmd.RunE = s.onKey(out, true, func(cmd *cobra.Command, tr *keytrace.Trace, args []string) error {
 		w := cmd.OutOrStdout()
-		if out.form == "text" {
-			tr.PrintReplicas(w)
-		}
 		putErr := tr.Put(cmd.Context(), args[1], *ttl)
 		result := keyResult{Trace: tr, Status: "ok"}
 		if putErr != nil {
@@ -94,14 +105,7 @@ it is, the answer is the newest acknowledged value, unless the cluster reads wit
 	}
 	raw := cmd.Flags().Bool("raw", false, "print the value alone, byte for byte")
 	out := outputFlag(cmd, "json", "yaml")
-	cmd.RunE = s.on(func(cmd *cobra.Command, t target.Target, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		tr, err := keytrace.Locate(cmd.Context(), t, args[0])
-		if err != nil {
-			return err
-		}
+	cmd.RunE = s.onKey(out, false, func(cmd *cobra.Command, tr *keytrace.Trace, args []string) error {
 		value, found, getErr := tr.Get(cmd.Context())
 		result := keyResult{Trace: tr, Status: "ok"}
 		switch {
@@ -123,7 +127,7 @@ it is, the answer is the newest acknowledged value, unless the cluster reads wit
 		case result.Status == "missing" && !*raw:
 			fmt.Fprintf(w, "%s -> (nil)\n", args[0])
 		case getErr == nil && *raw:
-			_, err = w.Write(value)
+			_, err := w.Write(value)
 			return err
 		case getErr == nil:
 			fmt.Fprintf(w, "%s -> %s\n", args[0], printable(string(value)))
@@ -143,18 +147,8 @@ code is 1 if there was no such key.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	out := outputFlag(cmd, "json", "yaml")
-	cmd.RunE = s.on(func(cmd *cobra.Command, t target.Target, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		tr, err := keytrace.Locate(cmd.Context(), t, args[0])
-		if err != nil {
-			return err
-		}
+	cmd.RunE = s.onKey(out, true, func(cmd *cobra.Command, tr *keytrace.Trace, args []string) error {
 		w := cmd.OutOrStdout()
-		if out.form == "text" {
-			tr.PrintReplicas(w)
-		}
 		found, delErr := tr.Del(cmd.Context())
 		result := keyResult{Trace: tr, Status: "ok"}
 		switch {
