@@ -48,8 +48,9 @@ type operation struct {
 	ret     int64
 	outcome outcome
 	reply   string
-	landed  int    // how often it is in the log
-	index   uint64 // its place there
+	landed  int        // how often it is in the log
+	index   uint64     // its place there
+	before  *operation // a write that was sent just before this one
 }
 
 func (o *operation) String() string {
@@ -98,7 +99,11 @@ func (c *clients) next(client int) {
 	var batch []*operation
 	batch = append(batch, c.operation(client, n, kind, write, random.IntN(6)))
 	if pipelined {
-		batch = append(batch, c.operation(client, n, kind, true, random.IntN(6)))
+		second := c.operation(client, n, kind, true, random.IntN(6))
+		if write {
+			second.before = batch[0]
+		}
+		batch = append(batch, second)
 	}
 	c.submit(m.process, batch, again)
 }
@@ -233,6 +238,9 @@ func (c *clients) check() {
 			c.w.fail("an acknowledged write is in no log: %v", o)
 		case o.write && o.outcome == refused && o.landed > 0:
 			c.w.fail("a write that was refused was executed: %v", o)
+		}
+		if o.before != nil && o.landed > 0 && o.before.landed > 0 && o.before.index > o.index {
+			c.w.fail("a pipelined write overtook the one before it:\n  %v\n  %v", o.before, o)
 		}
 		p := porcupine.Operation{ClientId: o.client, Input: o, Call: o.call, Return: math.MaxInt64}
 		switch {

@@ -129,7 +129,11 @@ func (o *oracle) lookAt(p *process) {
 			}
 			continue
 		}
-		o.lives(p, r.Partition(), r.ID())
+		// One that was made and never became a member is nobody yet: its ID goes
+		// to another node if the coordinator changes its mind.
+		if s.State != cluster.ReplicaEmpty {
+			o.lives(p, r.Partition(), r.ID())
+		}
 		v := o.seen[r]
 		if v == nil {
 			v = &view{}

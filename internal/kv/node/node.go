@@ -99,6 +99,7 @@ type Node struct {
 	memory    memory
 	forwards  forwards
 	waiting   waiting
+	refusals  refusals
 	held      held
 
 	mapMu      sync.Mutex                // held while a map is taken over
@@ -151,7 +152,8 @@ func Open(o Options) (*Node, error) {
 		timing: o.Timing, callTimeout: o.CallTimeout,
 		memory:     memory{limit: o.MemoryLimit},
 		forwards:   forwards{next: random.Uint64(), open: map[uint64]forwarded{}},
-		waiting:    waiting{calls: map[uint32][]*replica.Request{}},
+		waiting:    waiting{partitions: map[uint32]*line{}},
+		refusals:   refusals{from: map[refusal]bool{}},
 		held:       held{calls: map[uint32][]*replica.Request{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
@@ -397,10 +399,8 @@ func (n *Node) Close() error {
 		for _, c := range n.takeHeld() {
 			n.Finish(c, replica.NotExecuted)
 		}
-		for _, p := range n.waiting.partitions() {
-			for _, c := range n.waiting.takeAll(p) {
-				c.Call.Fail("CLUSTERDOWN this node is stopping: the command was not executed")
-			}
+		for _, c := range n.waiting.giveUp() {
+			c.Call.Fail("CLUSTERDOWN this node is stopping: the command was not executed")
 		}
 		err = errors.Join(n.log.Close(), n.lock.Close())
 	})

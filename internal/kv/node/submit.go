@@ -83,16 +83,18 @@ func (n *Node) route(c *replica.Request) {
 			return
 		}
 	}
-	if c.Write && n.waiting.join(c, false) {
+	if c.Write && n.waiting.joinIfAny(c) {
 		return
 	}
 	switch leader := v.routing.leader(c.Partition); {
 	case leader == "":
 		n.later(v, c)
+	case leader != n.id && c.Call.Cluster && !c.Waited:
+		n.redirect(v, leader, c)
+	case c.Write && !n.waiting.enter(c, leader):
+		// it goes when those before it have gone
 	case leader == n.id:
 		n.execute(c)
-	case c.Call.Cluster && !c.Waited:
-		n.redirect(v, leader, c)
 	default:
 		n.forward(leader, c)
 	}
@@ -100,10 +102,17 @@ func (n *Node) route(c *replica.Request) {
 
 // execute gives a call to the local replica, which leads or will refuse.
 func (n *Node) execute(c *replica.Request) {
-	r := n.replica(c.Partition)
-	switch {
-	case r == nil:
+	if r := n.replica(c.Partition); r != nil {
+		n.executeOn(r, c)
+	} else {
 		n.Finish(c, replica.NotExecuted)
+	}
+}
+
+// executeOn gives a call to a replica, which takes it or comes back to it later: a
+// call that is finished here was answered.
+func (n *Node) executeOn(r *replica.Replica, c *replica.Request) {
+	switch {
 	case c.Call.Spec.Run == nil && command.Executable(c.Call.Args) == nil:
 		// It must not get into the log: no replica could apply it.
 		c.Call.Out.Error("ERR malformed transaction")
@@ -135,8 +144,25 @@ func growth(r *replica.Replica, c *command.Call) uint64 {
 // Finish takes a call back from a replica or from another node.
 func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 	if origin, ok := c.Origin.(remoteOrigin); ok {
+		if c.Write && o == replica.NotExecuted {
+			n.refusals.refuse(origin.from, c.Partition)
+		}
 		n.answerRemote(origin, c, o)
 		return
+	}
+	if _, ok := c.Origin.(ownWrite); ok {
+		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic()
+		first, due := n.waiting.leave(c, again)
+		if due {
+			defer n.tryAgain(c.Partition)
+		}
+		if again {
+			c.Waited = true
+			if first && !due {
+				n.tryLater(n.view.Load(), c)
+			}
+			return
+		}
 	}
 	switch o {
 	case replica.Done:
@@ -165,9 +191,15 @@ func (n *Node) later(v *view, c *replica.Request) {
 		return
 	}
 	c.Waited = true
-	if !n.waiting.join(c, true) {
-		return // it goes when the first that waits goes
-	}
+	if n.waiting.join(c) {
+		n.tryLater(v, c)
+	} // else it goes when the first that waits goes
+}
+
+// tryLater sees to it that what waits behind c goes when there is news of a leader,
+// or soon.
+func (n *Node) tryLater(v *view, c *replica.Request) {
+	left := c.Deadline - n.clock.Monotonic()
 	if v.routing.leader(c.Partition) != "" {
 		n.afterFunc(min(retryAfter, time.Duration(left)), func() { n.tryAgain(c.Partition) })
 		return
@@ -207,9 +239,11 @@ func (n *Node) forward(to cluster.NodeID, c *replica.Request) {
 		n.Finish(c, replica.NotExecuted)
 		return
 	}
+	own, _ := c.Origin.(ownWrite)
+	first := own.first
 	id := n.forwards.add(forwarded{request: c, to: to})
 	err := n.transport.SendForward(to, &transport.ForwardRequest{
-		ID: id, Partition: c.Partition, Write: c.Write, ReadAny: c.Call.ReadAny, Proto: c.Call.Out.Proto,
+		ID: id, Partition: c.Partition, Write: c.Write, ReadAny: c.Call.ReadAny, First: first, Proto: c.Call.Out.Proto,
 		TimeoutMs: uint32(left.Milliseconds()), Args: c.Call.Args,
 	})
 	if err == nil {
@@ -239,10 +273,18 @@ func (n *Node) Forward(from cluster.NodeID, req *transport.ForwardRequest) {
 		n.answerRemote(origin, nil, replica.NotExecuted)
 		return
 	}
-	n.execute(&replica.Request{
+	c := &replica.Request{
 		Call: command.NewCall(spec, req.Args, req.Proto), Partition: req.Partition, Write: spec.IsWrite(), Origin: origin,
 		Deadline: n.clock.Monotonic() + (time.Duration(req.TimeoutMs) * time.Millisecond).Nanoseconds(),
-	})
+	}
+	if !c.Write {
+		n.execute(c)
+		return
+	}
+	r := n.replica(c.Partition)
+	if r == nil || !n.refusals.admit(from, c.Partition, req.First, func() { n.executeOn(r, c) }) {
+		n.Finish(c, replica.NotExecuted)
+	}
 }
 
 // answerRemote tells the node that asked what became of its call.

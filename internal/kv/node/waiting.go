@@ -5,43 +5,173 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/replica"
 )
 
-// waiting holds the calls that cannot go anywhere yet, by partition and in order:
-// a write that comes while earlier ones wait joins them, so that writes of one
-// client do not overtake each other when they are tried again.
+// waiting keeps the writes of clients in order, so that those of one client do not
+// overtake each other when they are tried again:
+//
+//   - What cannot go anywhere yet waits, by partition and in order, and a write that
+//     comes meanwhile waits behind it.
+//   - All writes of a partition that are under way are under way to one node. One
+//     that would go elsewhere waits until those are answered.
+//   - What was not executed is tried again when nothing is under way any more: what
+//     was sent behind it was refused as well (see refusals), and has joined.
 type waiting struct {
-	mu    sync.Mutex
-	calls map[uint32][]*replica.Request
+	mu         sync.Mutex
+	partitions map[uint32]*line
 }
 
-// join adds a call to those that wait for its partition. Unless always is set it
-// does so only if there are any. It returns, with always, whether the call is the
-// first, so that somebody must call takeAll later; otherwise whether it joined.
-func (w *waiting) join(c *replica.Request, always bool) bool {
+// line is what there is of a partition. One that is empty is not kept.
+type line struct {
+	calls    []*replica.Request // that wait
+	underWay int
+	to       cluster.NodeID // where all that is under way went
+	due      bool           // they are to go as soon as nothing is under way
+}
+
+// ownWrite is the origin of a write of this node's clients that is under way.
+type ownWrite struct {
+	first bool // nothing was under way before it
+}
+
+func (w *waiting) line(partition uint32) *line {
+	l := w.partitions[partition]
+	if l == nil {
+		l = &line{}
+		w.partitions[partition] = l
+	}
+	return l
+}
+
+func (w *waiting) drop(partition uint32, l *line) {
+	if l.underWay == 0 && len(l.calls) == 0 {
+		delete(w.partitions, partition)
+	}
+}
+
+// enter notes that a write is under way to a node, unless it has to wait behind
+// others. It tells which.
+func (w *waiting) enter(c *replica.Request, to cluster.NodeID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.calls[c.Partition]
-	if !always && len(before) == 0 {
+	l := w.line(c.Partition)
+	if len(l.calls) > 0 {
+		l.calls = append(l.calls, c)
 		return false
 	}
-	w.calls[c.Partition] = append(before, c)
-	return !always || len(before) == 0
+	if l.underWay > 0 && l.to != to {
+		l.calls, l.due = append(l.calls, c), true
+		return false
+	}
+	c.Origin = ownWrite{first: l.underWay == 0}
+	l.underWay++
+	l.to = to
+	return true
 }
 
-// takeAll removes and returns what waits for a partition.
+// joinIfAny adds a write to those that wait, if there are any, and tells whether it
+// did.
+func (w *waiting) joinIfAny(c *replica.Request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.partitions[c.Partition]
+	if l == nil || len(l.calls) == 0 {
+		return false
+	}
+	l.calls = append(l.calls, c)
+	return true
+}
+
+// join adds a call to those that wait, and tells whether it is the first, so that
+// somebody must call takeAll later.
+func (w *waiting) join(c *replica.Request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.line(c.Partition)
+	l.calls = append(l.calls, c)
+	return len(l.calls) == 1
+}
+
+// leave notes that a write is not under way any more. If again is set it was not
+// executed and waits from now on; first is as with join. due tells that takeAll is
+// to be called at once.
+func (w *waiting) leave(c *replica.Request, again bool) (first, due bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.Origin = nil
+	l := w.line(c.Partition)
+	l.underWay--
+	if again {
+		l.calls = append(l.calls, c)
+		first = len(l.calls) == 1
+	}
+	due = l.due && l.underWay == 0
+	w.drop(c.Partition, l)
+	return first, due
+}
+
+// takeAll removes and returns what waits for a partition, as soon as nothing is
+// under way any more: otherwise leave says when.
 func (w *waiting) takeAll(partition uint32) []*replica.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	calls := w.calls[partition]
-	delete(w.calls, partition)
-	return calls
+	l := w.partitions[partition]
+	if l == nil {
+		return nil
+	}
+	if l.underWay > 0 {
+		l.due = len(l.calls) > 0
+		return nil
+	}
+	delete(w.partitions, partition)
+	return l.calls
 }
 
-// partitions returns those for which calls wait.
-func (w *waiting) partitions() []uint32 {
+// giveUp removes and returns everything that waits, by rising partition.
+func (w *waiting) giveUp() []*replica.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.calls))
+	var all []*replica.Request
+	for _, p := range slices.Sorted(maps.Keys(w.partitions)) {
+		all = append(all, w.partitions[p].calls...)
+		w.partitions[p].calls = nil
+	}
+	return all
+}
+
+// refusals remember from which nodes a write of a partition was refused: what they
+// had sent behind it, not knowing, is refused as well, until one comes that they
+// sent when nothing was under way.
+type refusals struct {
+	mu   sync.Mutex
+	from map[refusal]bool
+}
+
+type refusal struct {
+	node      cluster.NodeID
+	partition uint32
+}
+
+// refuse notes that a write was refused.
+func (r *refusals) refuse(node cluster.NodeID, partition uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.from[refusal{node, partition}] = true
+}
+
+// admit runs submit unless the write has to be refused, and tells whether it did.
+// submit must not refuse.
+func (r *refusals) admit(node cluster.NodeID, partition uint32, first bool, submit func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := refusal{node, partition}
+	if first {
+		delete(r.from, k)
+	} else if r.from[k] {
+		return false
+	}
+	submit()
+	return true
 }

@@ -118,12 +118,23 @@ func (q *queue) putBack(calls []*Request) {
 
 // refuseQueued gives back what this replica cannot propose or read now.
 func (r *Replica) refuseQueued() {
-	r.queue.Lock()
-	writes, reads := r.queue.writes, r.queue.reads
-	r.queue.writes, r.queue.reads = nil, nil
-	r.queue.Unlock()
-	r.finishAll(writes, NotExecuted)
-	r.finishAll(reads, NotExecuted)
+	r.refuseQueuedWrites()
+	r.refuseQueuedReads()
+}
+
+// refuseQueuedWrites gives back all queued writes. The host lets none follow one that
+// it got back, but may have queued some before it did.
+func (r *Replica) refuseQueuedWrites() {
+	for {
+		r.queue.Lock()
+		writes := r.queue.writes
+		r.queue.writes = nil
+		r.queue.Unlock()
+		if len(writes) == 0 {
+			return
+		}
+		r.finishAll(writes, NotExecuted)
+	}
 }
 
 func (r *Replica) refuseQueuedReads() {
@@ -142,12 +153,19 @@ func (r *Replica) stopLeading() { r.reads.fail(r) }
 // settleBefore gives back proposals that can never be committed. Terms only rise
 // along a log, so once an entry of a later term is applied, no entry of an
 // earlier term can follow it.
+//
+// What has queued up behind them goes back as well, lest it overtake them.
 func (r *Replica) settleBefore(term uint64) {
+	given := false
 	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
 		if p := r.proposals.pending[seq]; p.term < term {
 			delete(r.proposals.pending, seq)
 			r.finishAll(p.calls, NotExecuted)
+			given = true
 		}
+	}
+	if given {
+		r.refuseQueuedWrites()
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 //	+------+-----------+-------+-------+-----------+-------+----------------------+
 //	  u64    uvarint     u8      u8      uvarint     uvarint  uvarint length, bytes
 //
-//	flags  bit 0 write, bit 1 any replica may answer; the rest 0
+//	flags  bit 0 write, bit 1 any replica may answer, bit 2 no write of the partition
+//	       is under way before it; the rest 0
 //	count  at least 1
 //
 // And its reply:
@@ -30,6 +31,7 @@ import (
 const (
 	flagWrite   = 1 << 0
 	flagReadAny = 1 << 1
+	flagFirst   = 1 << 2
 
 	minRequestRecord = 13
 	minReplyRecord   = 11
@@ -59,6 +61,9 @@ func appendRequest(dst []byte, r *ForwardRequest) []byte {
 	if r.ReadAny {
 		flags |= flagReadAny
 	}
+	if r.First {
+		flags |= flagFirst
+	}
 	dst = append(dst, flags, r.Proto)
 	dst = binary.AppendUvarint(dst, uint64(r.TimeoutMs))
 	dst = binary.AppendUvarint(dst, uint64(len(r.Args)))
@@ -83,11 +88,11 @@ func decodeRequests(payload []byte, count int) ([]ForwardRequest, error) {
 		r.ID = c.u64()
 		r.Partition = c.uvarint32()
 		flags := c.u8()
-		r.Write, r.ReadAny = flags&flagWrite != 0, flags&flagReadAny != 0
+		r.Write, r.ReadAny, r.First = flags&flagWrite != 0, flags&flagReadAny != 0, flags&flagFirst != 0
 		r.Proto = c.u8()
 		r.TimeoutMs = c.uvarint32()
 		n := c.uvarint()
-		if c.bad || flags&^(flagWrite|flagReadAny) != 0 || n == 0 || n > uint64(len(c.b)) || n > uint64(left) {
+		if c.bad || flags&^(flagWrite|flagReadAny|flagFirst) != 0 || n == 0 || n > uint64(len(c.b)) || n > uint64(left) {
 			return nil, malformed("request %d of %d", i, count)
 		}
 		left -= int(n)

@@ -14,7 +14,7 @@ func TestRequestsComeOutAsTheyWentIn(t *testing.T) {
 		return ForwardRequest{
 			ID: rapid.Uint64().Draw(t, "id"), Partition: rapid.Uint32().Draw(t, "partition"),
 			Write: rapid.Bool().Draw(t, "write"), ReadAny: rapid.Bool().Draw(t, "readAny"),
-			Proto: rapid.Byte().Draw(t, "proto"), TimeoutMs: rapid.Uint32().Draw(t, "timeout"),
+			First: rapid.Bool().Draw(t, "first"), Proto: rapid.Byte().Draw(t, "proto"), TimeoutMs: rapid.Uint32().Draw(t, "timeout"),
 			Args: rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 200), 1, 20).Draw(t, "args"),
 		}
 	})
@@ -59,7 +59,7 @@ func TestForwardPayloadsThatAreRefused(t *testing.T) {
 	request := appendRequest(nil, &ForwardRequest{ID: 1, Args: [][]byte{[]byte("PING")}})
 	reply := appendReply(nil, &ForwardReply{ID: 1, Status: ForwardOK})
 	unknownFlag := append([]byte(nil), request...)
-	unknownFlag[9] = 4
+	unknownFlag[9] = 8
 	for name, payload := range map[string][]byte{
 		"cut":           request[:len(request)-1],
 		"too long":      append(request[:len(request):len(request)], 0),

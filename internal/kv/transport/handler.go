@@ -79,6 +79,7 @@ type ForwardRequest struct {
 	Partition uint32
 	Write     bool
 	ReadAny   bool
+	First     bool     // no earlier write of the partition is still under way from the sender
 	Proto     uint8    // RESP version of the reply
 	TimeoutMs uint32   // milliseconds that the sender is going to wait
 	Args      [][]byte // the command and its arguments: never empty on arrival

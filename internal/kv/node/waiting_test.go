@@ -1,0 +1,57 @@
+package node
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/kv/replica"
+)
+
+func TestWritesOfAPartitionAreUnderWayToOneNode(t *testing.T) {
+	w := waiting{partitions: map[uint32]*line{}}
+	a, b, c, d := &replica.Request{}, &replica.Request{}, &replica.Request{}, &replica.Request{}
+	require.True(t, w.enter(a, "x"))
+	require.Equal(t, ownWrite{first: true}, a.Origin)
+	require.True(t, w.enter(b, "x"))
+	require.Equal(t, ownWrite{}, b.Origin)
+	require.False(t, w.enter(c, "y"), "two are under way to x")
+	require.False(t, w.enter(d, "x"), "one waits")
+
+	first, due := w.leave(b, false)
+	require.False(t, first)
+	require.False(t, due)
+	require.Empty(t, w.takeAll(0), "one is still under way")
+	_, due = w.leave(a, false)
+	require.True(t, due)
+	require.Equal(t, []*replica.Request{c, d}, w.takeAll(0))
+	require.Empty(t, w.partitions)
+}
+
+func TestWritesThatWereRefusedGoAgainWhenAllHaveComeBack(t *testing.T) {
+	w := waiting{partitions: map[uint32]*line{}}
+	a, b := &replica.Request{}, &replica.Request{}
+	require.True(t, w.enter(a, "x"))
+	require.True(t, w.enter(b, "x"))
+	first, due := w.leave(a, true)
+	require.True(t, first)
+	require.False(t, due)
+	require.Empty(t, w.takeAll(0), "b is still under way")
+	first, due = w.leave(b, true)
+	require.False(t, first)
+	require.True(t, due)
+	require.Equal(t, []*replica.Request{a, b}, w.takeAll(0))
+}
+
+func TestWhatFollowsARefusedWriteIsRefused(t *testing.T) {
+	r := refusals{from: map[refusal]bool{}}
+	submitted := 0
+	admit := func(first bool) bool { return r.admit("a", 1, first, func() { submitted++ }) }
+	require.True(t, admit(false))
+	r.refuse("a", 1)
+	require.False(t, admit(false))
+	require.True(t, r.admit("b", 1, false, func() {}), "another node knows nothing of it")
+	require.True(t, admit(true), "the sender has seen the refusal")
+	require.True(t, admit(false))
+	require.Equal(t, 3, submitted)
+}
