@@ -72,6 +72,7 @@ var _ = Describe("A KVCluster under load", Ordered, ContinueOnFailure, func() {
 	}, NodeTimeout(2*time.Minute))
 
 	installing()
+	connecting()
 	scaling()
 	changingReplication()
 	crashing()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/onsi/ginkgo/v2"
@@ -19,6 +20,11 @@ func (e *Environment) Kubectl(ctx context.Context, args ...string) (string, erro
 // Helm runs helm as Kubectl runs kubectl.
 func (e *Environment) Helm(ctx context.Context, args ...string) (string, error) {
 	return e.run(ctx, e.helm, args...)
+}
+
+// Kvctl runs the kvctl that `make build` made with the image, as Kubectl runs kubectl.
+func (e *Environment) Kvctl(ctx context.Context, args ...string) (string, error) {
+	return e.run(ctx, filepath.Join(e.Root, "bin", "kvctl"), args...)
 }
 
 // OnNode runs a command inside the container that is a Kubernetes node.
