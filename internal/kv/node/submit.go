@@ -39,8 +39,9 @@ const maxCommandBytes = transport.MaxRecordBytes - 1<<20
 
 // remoteOrigin marks a request that another node forwarded.
 type remoteOrigin struct {
-	from cluster.NodeID
-	id   uint64
+	from  cluster.NodeID
+	id    uint64
+	first bool // no earlier write of the partition was under way there
 }
 
 // Submit implements resp.Backend: it takes calls in order and returns at once.
@@ -102,17 +103,10 @@ func (n *Node) route(c *replica.Request) {
 
 // execute gives a call to the local replica, which leads or will refuse.
 func (n *Node) execute(c *replica.Request) {
-	if r := n.replica(c.Partition); r != nil {
-		n.executeOn(r, c)
-	} else {
-		n.Finish(c, replica.NotExecuted)
-	}
-}
-
-// executeOn gives a call to a replica, which takes it or comes back to it later: a
-// call that is finished here was answered.
-func (n *Node) executeOn(r *replica.Replica, c *replica.Request) {
+	r := n.replica(c.Partition)
 	switch {
+	case r == nil:
+		n.Finish(c, replica.NotExecuted)
 	case c.Call.Spec.Run == nil && command.Executable(c.Call.Args) == nil:
 		// It must not get into the log: no replica could apply it.
 		c.Call.Out.Error("ERR malformed transaction")
@@ -128,9 +122,23 @@ func (n *Node) executeOn(r *replica.Replica, c *replica.Request) {
 	case c.Call.Spec.Flags&command.DenyOOM != 0 && (n.memory.full() || c.Call.Spec.MayGrow() && !n.memory.claim(growth(r, c.Call))):
 		c.Call.Out.Error(command.ErrOOM)
 		n.Finish(c, replica.Done)
-	default:
+	case c.Write && !n.submitInOrder(r, c):
+		n.Finish(c, replica.NotExecuted)
+	case !c.Write:
 		r.Submit(c)
 	}
+}
+
+// submitInOrder queues a write, unless one that its sender sent before it was refused.
+func (n *Node) submitInOrder(r *replica.Replica, c *replica.Request) bool {
+	from, first := n.id, false
+	switch origin := c.Origin.(type) {
+	case ownWrite:
+		first = origin.first
+	case remoteOrigin:
+		from, first = origin.from, origin.first
+	}
+	return n.refusals.admit(from, c.Partition, first, func() { r.Submit(c) })
 }
 
 // growth returns how many bytes more than it carries a call may add to a replica.
@@ -151,6 +159,10 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 		return
 	}
 	if _, ok := c.Origin.(ownWrite); ok {
+		if o == replica.NotExecuted {
+			// If another node refused it, the next local write is a first one.
+			n.refusals.refuse(n.id, c.Partition)
+		}
 		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic()
 		first, due := n.waiting.leave(c, again)
 		if due {
@@ -263,7 +275,7 @@ func (n *Node) forward(to cluster.NodeID, c *replica.Request) {
 // Forward implements transport.Handler: another node asks this one, which it
 // takes for the leader.
 func (n *Node) Forward(from cluster.NodeID, req *transport.ForwardRequest) {
-	origin := remoteOrigin{from: from, id: req.ID}
+	origin := remoteOrigin{from: from, id: req.ID, first: req.First}
 	v := n.view.Load()
 	var spec *command.Spec
 	if len(req.Args) > 0 {
@@ -273,18 +285,10 @@ func (n *Node) Forward(from cluster.NodeID, req *transport.ForwardRequest) {
 		n.answerRemote(origin, nil, replica.NotExecuted)
 		return
 	}
-	c := &replica.Request{
+	n.execute(&replica.Request{
 		Call: command.NewCall(spec, req.Args, req.Proto), Partition: req.Partition, Write: spec.IsWrite(), Origin: origin,
 		Deadline: n.clock.Monotonic() + (time.Duration(req.TimeoutMs) * time.Millisecond).Nanoseconds(),
-	}
-	if !c.Write {
-		n.execute(c)
-		return
-	}
-	r := n.replica(c.Partition)
-	if r == nil || !n.refusals.admit(from, c.Partition, req.First, func() { n.executeOn(r, c) }) {
-		n.Finish(c, replica.NotExecuted)
-	}
+	})
 }
 
 // answerRemote tells the node that asked what became of its call.

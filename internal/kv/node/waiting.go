@@ -141,9 +141,9 @@ func (w *waiting) giveUp() []*replica.Request {
 	return all
 }
 
-// refusals remember from which nodes a write of a partition was refused: what they
-// had sent behind it, not knowing, is refused as well, until one comes that they
-// sent when nothing was under way.
+// refusals remember from which nodes, this one included, a write of a partition was
+// refused here: what they had sent behind it, not knowing, is refused as well, until
+// one comes that they sent when nothing was under way.
 type refusals struct {
 	mu   sync.Mutex
 	from map[refusal]bool

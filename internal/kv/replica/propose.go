@@ -100,6 +100,7 @@ func (r *Replica) proposeQueued() {
 		// uncommitted. None of it reached the log.
 		if len(p.pending) == 0 {
 			r.finishAll(calls, NotExecuted)
+			r.refuseQueuedWrites() // they came behind it
 		} else {
 			r.queue.putBack(calls)
 		}
