@@ -99,6 +99,7 @@ type Node struct {
 	memory    memory
 	forwards  forwards
 	waiting   waiting
+	sequence  atomic.Uint64 // of calls, as they came in
 	refusals  refusals
 	held      held
 

@@ -75,8 +75,15 @@ func (n *Node) start(v *view, c *command.Call, deadline int64) {
 	}
 }
 
-// route sends a call on its way to the leader of its partition.
+// route sends a call that came in just now on its way.
 func (n *Node) route(c *replica.Request) {
+	c.Sequence = n.sequence.Add(1)
+	n.send(c, false)
+}
+
+// send sends a call on its way to the leader of its partition. again means that it
+// comes from waiting.takeAll.
+func (n *Node) send(c *replica.Request, again bool) {
 	v := n.view.Load()
 	if !c.Write && (c.Call.ReadAny || v.m.Settings.Reads == cluster.ReadsAny) && !c.Call.LeaderOnly() {
 		if r := n.replica(c.Partition); r != nil && r.ReadAny(c) {
@@ -84,7 +91,7 @@ func (n *Node) route(c *replica.Request) {
 			return
 		}
 	}
-	if c.Write && n.waiting.joinIfAny(c) {
+	if c.Write && n.waiting.joinIfAny(c, again) {
 		return
 	}
 	switch leader := v.routing.leader(c.Partition); {
@@ -92,7 +99,7 @@ func (n *Node) route(c *replica.Request) {
 		n.later(v, c)
 	case leader != n.id && c.Call.Cluster && !c.Waited:
 		n.redirect(v, leader, c)
-	case c.Write && !n.waiting.enter(c, leader):
+	case c.Write && !n.waiting.enter(c, leader, again):
 		// it goes when those before it have gone
 	case leader == n.id:
 		n.execute(c)
@@ -228,8 +235,15 @@ func (n *Node) tryLater(v *view, c *replica.Request) {
 
 // tryAgain routes what waits for a partition, in order.
 func (n *Node) tryAgain(partition uint32) {
-	for _, c := range n.waiting.takeAll(partition) {
-		n.route(c)
+	calls := n.waiting.takeAll(partition)
+	if len(calls) == 0 {
+		return
+	}
+	for _, c := range calls {
+		n.send(c, true)
+	}
+	if c := n.waiting.gone(partition); c != nil {
+		n.tryLater(n.view.Load(), c)
 	}
 }
 

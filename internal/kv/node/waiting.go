@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -17,7 +18,9 @@ import (
 //   - All writes of a partition that are under way are under way to one node. One
 //     that would go elsewhere waits until those are answered.
 //   - What was not executed is tried again when nothing is under way any more: what
-//     was sent behind it was refused as well (see refusals), and has joined.
+//     was sent behind it was refused as well (see refusals), and has joined, be it
+//     in another order.
+//   - While it goes again, what comes new waits.
 type waiting struct {
 	mu         sync.Mutex
 	partitions map[uint32]*line
@@ -29,6 +32,7 @@ type line struct {
 	underWay int
 	to       cluster.NodeID // where all that is under way went
 	due      bool           // they are to go as soon as nothing is under way
+	leaving  bool           // what waited is going again, from takeAll to gone
 }
 
 // ownWrite is the origin of a write of this node's clients that is under way.
@@ -46,18 +50,22 @@ func (w *waiting) line(partition uint32) *line {
 }
 
 func (w *waiting) drop(partition uint32, l *line) {
-	if l.underWay == 0 && len(l.calls) == 0 {
+	if l.underWay == 0 && len(l.calls) == 0 && !l.leaving {
 		delete(w.partitions, partition)
 	}
 }
 
+// mustWait tells whether a write has others before it; again means that it is one of
+// those that are leaving.
+func (l *line) mustWait(again bool) bool { return len(l.calls) > 0 || l.leaving && !again }
+
 // enter notes that a write is under way to a node, unless it has to wait behind
 // others. It tells which.
-func (w *waiting) enter(c *replica.Request, to cluster.NodeID) bool {
+func (w *waiting) enter(c *replica.Request, to cluster.NodeID, again bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.line(c.Partition)
-	if len(l.calls) > 0 {
+	if l.mustWait(again) {
 		l.calls = append(l.calls, c)
 		return false
 	}
@@ -73,11 +81,11 @@ func (w *waiting) enter(c *replica.Request, to cluster.NodeID) bool {
 
 // joinIfAny adds a write to those that wait, if there are any, and tells whether it
 // did.
-func (w *waiting) joinIfAny(c *replica.Request) bool {
+func (w *waiting) joinIfAny(c *replica.Request, again bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.partitions[c.Partition]
-	if l == nil || len(l.calls) == 0 {
+	if l == nil || !l.mustWait(again) {
 		return false
 	}
 	l.calls = append(l.calls, c)
@@ -112,21 +120,42 @@ func (w *waiting) leave(c *replica.Request, again bool) (first, due bool) {
 	return first, due
 }
 
-// takeAll removes and returns what waits for a partition, as soon as nothing is
-// under way any more: otherwise leave says when.
+// takeAll removes and returns what waits for a partition, in the order in which it
+// came, as soon as nothing is under way any more: otherwise leave says when. If that
+// is anything, gone must be called when it has been routed.
 func (w *waiting) takeAll(partition uint32) []*replica.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.partitions[partition]
-	if l == nil {
+	if l == nil || len(l.calls) == 0 {
 		return nil
 	}
-	if l.underWay > 0 {
-		l.due = len(l.calls) > 0
+	if l.underWay > 0 || l.leaving {
+		l.due = true
 		return nil
 	}
-	delete(w.partitions, partition)
-	return l.calls
+	calls := l.calls
+	slices.SortStableFunc(calls, func(a, b *replica.Request) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	l.calls, l.due, l.leaving = nil, false, true
+	return calls
+}
+
+// gone ends what takeAll began. It returns one of those that wait by now, if somebody
+// must call takeAll later.
+func (w *waiting) gone(partition uint32) *replica.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.line(partition)
+	l.leaving = false
+	switch {
+	case len(l.calls) == 0:
+		w.drop(partition, l)
+		return nil
+	case l.underWay > 0:
+		l.due = true // leave says when
+		return nil
+	}
+	return l.calls[0]
 }
 
 // giveUp removes and returns everything that waits, by rising partition.

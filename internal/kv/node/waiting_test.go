@@ -11,12 +11,12 @@ import (
 func TestWritesOfAPartitionAreUnderWayToOneNode(t *testing.T) {
 	w := waiting{partitions: map[uint32]*line{}}
 	a, b, c, d := &replica.Request{}, &replica.Request{}, &replica.Request{}, &replica.Request{}
-	require.True(t, w.enter(a, "x"))
+	require.True(t, w.enter(a, "x", false))
 	require.Equal(t, ownWrite{first: true}, a.Origin)
-	require.True(t, w.enter(b, "x"))
+	require.True(t, w.enter(b, "x", false))
 	require.Equal(t, ownWrite{}, b.Origin)
-	require.False(t, w.enter(c, "y"), "two are under way to x")
-	require.False(t, w.enter(d, "x"), "one waits")
+	require.False(t, w.enter(c, "y", false), "two are under way to x")
+	require.False(t, w.enter(d, "x", false), "one waits")
 
 	first, due := w.leave(b, false)
 	require.False(t, first)
@@ -25,22 +25,35 @@ func TestWritesOfAPartitionAreUnderWayToOneNode(t *testing.T) {
 	_, due = w.leave(a, false)
 	require.True(t, due)
 	require.Equal(t, []*replica.Request{c, d}, w.takeAll(0))
+	require.Nil(t, w.gone(0))
 	require.Empty(t, w.partitions)
 }
 
 func TestWritesThatWereRefusedGoAgainWhenAllHaveComeBack(t *testing.T) {
 	w := waiting{partitions: map[uint32]*line{}}
-	a, b := &replica.Request{}, &replica.Request{}
-	require.True(t, w.enter(a, "x"))
-	require.True(t, w.enter(b, "x"))
-	first, due := w.leave(a, true)
+	a, b, c := &replica.Request{Sequence: 1}, &replica.Request{Sequence: 2}, &replica.Request{Sequence: 3}
+	require.True(t, w.enter(a, "x", false))
+	require.True(t, w.enter(b, "x", false))
+	first, due := w.leave(b, true) // the answer to a is still on its way
 	require.True(t, first)
 	require.False(t, due)
-	require.Empty(t, w.takeAll(0), "b is still under way")
-	first, due = w.leave(b, true)
+	require.Empty(t, w.takeAll(0), "a is still under way")
+	first, due = w.leave(a, true)
 	require.False(t, first)
 	require.True(t, due)
 	require.Equal(t, []*replica.Request{a, b}, w.takeAll(0))
+
+	require.True(t, w.enter(a, "y", true))
+	require.True(t, w.joinIfAny(c, false), "b goes first")
+	require.Empty(t, w.takeAll(0), "b is still on its way out")
+	require.False(t, w.enter(b, "y", true), "c waits already; the order is made when they go")
+	require.Nil(t, w.gone(0), "a is under way: its return says when")
+	_, due = w.leave(a, false)
+	require.True(t, due)
+	require.Equal(t, []*replica.Request{b, c}, w.takeAll(0))
+	require.True(t, w.enter(b, "y", true))
+	require.True(t, w.enter(c, "y", true))
+	require.Nil(t, w.gone(0))
 }
 
 func TestWhatFollowsARefusedWriteIsRefused(t *testing.T) {

@@ -36,6 +36,7 @@ func (r *Replica) apply(entries []*raftpb.Entry) {
 		r.compact.bytes += int64(len(e.GetData()))
 		if newTerm {
 			r.settleBefore(e.GetTerm())
+			r.host.Wake(r) // what has queued up can be proposed now
 			r.renewLease()
 			r.statusOld = true
 			if r.leading && r.appliedTerm == r.raftTerm {

@@ -35,8 +35,9 @@ type Request struct {
 	Deadline int64
 	// Waited: it was held back because nobody was known to lead its partition.
 	Waited bool
-	// Origin is the host's own.
-	Origin any
+	// Origin and Sequence are the host's own.
+	Origin   any
+	Sequence uint64
 	// Hold is until when, on the monotonic clock, the host may keep a read that has
 	// nothing to tell yet; 0 before it was first answered.
 	Hold int64

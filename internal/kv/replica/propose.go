@@ -85,6 +85,9 @@ func (r *Replica) proposeQueued() {
 	if p.unsynced >= maxUnsynced {
 		return
 	}
+	if len(p.pending) > 0 && r.appliedTerm != r.raftTerm {
+		return // what an earlier term began may be given back yet: see settleBefore
+	}
 	p.buffer = r.queue.take(p.buffer)
 	if len(p.buffer) == 0 {
 		return
