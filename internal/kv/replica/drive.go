@@ -45,6 +45,12 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 			return
 		}
 	case raftpb.MsgHeartbeat:
+		// A leader tells of commits only up to what this replica has confirmed.
+		if last := r.log.LastIndex(); raftMsg.GetCommit() > last {
+			r.refuse(fmt.Errorf("the log ends at entry %d, but entry %d was confirmed: the volume has lost what was on stable storage",
+				last, raftMsg.GetCommit()))
+			return
+		}
 		if raftMsg.GetTerm() >= r.heardTerm {
 			r.heardTerm, r.heardAt = raftMsg.GetTerm(), m.SentAt
 		}

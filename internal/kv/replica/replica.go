@@ -253,9 +253,10 @@ func (r *Replica) refuse(err error) {
 	r.logger.Error("replica refused", "error", err)
 	r.state, r.reason = cluster.ReplicaRefused, err.Error()
 	r.lease.revoke()
-	r.leading = false
-	r.stopLeading()
-	r.raftLeader = 0
+	if r.leading {
+		r.leading, r.raftLeader = false, 0
+		r.stopLeading()
+	} // else who leads goes on leading, and the next leader tells all nodes
 	r.announce()
 	r.host.Refuse(r, err)
 }
