@@ -171,13 +171,13 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 			n.refusals.refuse(n.id, c.Partition)
 		}
 		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic()
-		first, due := n.waiting.leave(c, again)
+		later, due := n.waiting.leave(c, again)
 		if due {
 			defer n.tryAgain(c.Partition)
 		}
 		if again {
 			c.Waited = true
-			if first && !due {
+			if later {
 				n.tryLater(n.view.Load(), c)
 			}
 			return

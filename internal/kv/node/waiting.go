@@ -26,9 +26,11 @@ type waiting struct {
 	partitions map[uint32]*line
 }
 
-// line is what there is of a partition. One that is empty is not kept.
+// line is what there is of a partition. One that is empty is not kept. What waits in
+// it has been promised a takeAll: because it is armed, due, or leaving.
 type line struct {
 	calls    []*replica.Request // that wait
+	armed    bool               // somebody calls takeAll later
 	underWay int
 	to       cluster.NodeID // where all that is under way went
 	due      bool           // they are to go as soon as nothing is under way
@@ -92,32 +94,39 @@ func (w *waiting) joinIfAny(c *replica.Request, again bool) bool {
 	return true
 }
 
-// join adds a call to those that wait, and tells whether it is the first, so that
-// somebody must call takeAll later.
+// join adds a call to those that wait, and tells whether the caller must see to it
+// that takeAll is called later.
 func (w *waiting) join(c *replica.Request) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.line(c.Partition)
 	l.calls = append(l.calls, c)
-	return len(l.calls) == 1
+	return l.arm()
+}
+
+// arm tells whether the caller has to see to it that takeAll is called.
+func (l *line) arm() bool {
+	was := l.armed
+	l.armed = true
+	return !was
 }
 
 // leave notes that a write is not under way any more. If again is set it was not
-// executed and waits from now on; first is as with join. due tells that takeAll is
-// to be called at once.
-func (w *waiting) leave(c *replica.Request, again bool) (first, due bool) {
+// executed and waits from now on; later is as with join. due tells that takeAll is to
+// be called at once.
+func (w *waiting) leave(c *replica.Request, again bool) (later, due bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.Origin = nil
 	l := w.line(c.Partition)
 	l.underWay--
+	due = l.due && l.underWay == 0
 	if again {
 		l.calls = append(l.calls, c)
-		first = len(l.calls) == 1
+		later = !due && l.arm()
 	}
-	due = l.due && l.underWay == 0
 	w.drop(c.Partition, l)
-	return first, due
+	return later, due
 }
 
 // takeAll removes and returns what waits for a partition, in the order in which it
@@ -127,7 +136,11 @@ func (w *waiting) takeAll(partition uint32) []*replica.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.partitions[partition]
-	if l == nil || len(l.calls) == 0 {
+	if l == nil {
+		return nil
+	}
+	l.armed = false
+	if len(l.calls) == 0 {
 		return nil
 	}
 	if l.underWay > 0 || l.leaving {
@@ -140,8 +153,8 @@ func (w *waiting) takeAll(partition uint32) []*replica.Request {
 	return calls
 }
 
-// gone ends what takeAll began. It returns one of those that wait by now, if somebody
-// must call takeAll later.
+// gone ends what takeAll began. It returns one of those that wait by now, if the
+// caller must see to it that takeAll is called later.
 func (w *waiting) gone(partition uint32) *replica.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,13 +162,14 @@ func (w *waiting) gone(partition uint32) *replica.Request {
 	l.leaving = false
 	switch {
 	case len(l.calls) == 0:
+		l.due = false
 		w.drop(partition, l)
-		return nil
 	case l.underWay > 0:
 		l.due = true // leave says when
-		return nil
+	case l.arm():
+		return l.calls[0]
 	}
-	return l.calls[0]
+	return nil
 }
 
 // giveUp removes and returns everything that waits, by rising partition.

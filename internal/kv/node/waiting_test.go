@@ -18,8 +18,8 @@ func TestWritesOfAPartitionAreUnderWayToOneNode(t *testing.T) {
 	require.False(t, w.enter(c, "y", false), "two are under way to x")
 	require.False(t, w.enter(d, "x", false), "one waits")
 
-	first, due := w.leave(b, false)
-	require.False(t, first)
+	later, due := w.leave(b, false)
+	require.False(t, later)
 	require.False(t, due)
 	require.Empty(t, w.takeAll(0), "one is still under way")
 	_, due = w.leave(a, false)
@@ -34,12 +34,12 @@ func TestWritesThatWereRefusedGoAgainWhenAllHaveComeBack(t *testing.T) {
 	a, b, c := &replica.Request{Sequence: 1}, &replica.Request{Sequence: 2}, &replica.Request{Sequence: 3}
 	require.True(t, w.enter(a, "x", false))
 	require.True(t, w.enter(b, "x", false))
-	first, due := w.leave(b, true) // the answer to a is still on its way
-	require.True(t, first)
+	later, due := w.leave(b, true) // the answer to a is still on its way
+	require.True(t, later)
 	require.False(t, due)
 	require.Empty(t, w.takeAll(0), "a is still under way")
-	first, due = w.leave(a, true)
-	require.False(t, first)
+	later, due = w.leave(a, true)
+	require.False(t, later)
 	require.True(t, due)
 	require.Equal(t, []*replica.Request{a, b}, w.takeAll(0))
 
@@ -54,6 +54,25 @@ func TestWritesThatWereRefusedGoAgainWhenAllHaveComeBack(t *testing.T) {
 	require.True(t, w.enter(b, "y", true))
 	require.True(t, w.enter(c, "y", true))
 	require.Nil(t, w.gone(0))
+}
+
+func TestWhatWaitsAsksForOneTakeAllAtATime(t *testing.T) {
+	w := waiting{partitions: map[uint32]*line{}}
+	a, b := &replica.Request{Sequence: 1}, &replica.Request{Sequence: 2}
+	require.True(t, w.join(a))
+	require.False(t, w.join(b))
+	for range 3 {
+		require.Equal(t, []*replica.Request{a, b}, w.takeAll(0))
+		require.True(t, w.join(a), "there is no leader yet")
+		require.False(t, w.join(b))
+		require.Nil(t, w.gone(0), "asked for already")
+	}
+	require.Len(t, w.takeAll(0), 2)
+	require.True(t, w.joinIfAny(a, false))
+	require.Equal(t, a, w.gone(0), "nobody was asked")
+	require.Equal(t, []*replica.Request{a}, w.takeAll(0))
+	require.Nil(t, w.gone(0))
+	require.Empty(t, w.partitions)
 }
 
 func TestWhatFollowsARefusedWriteIsRefused(t *testing.T) {
