@@ -15,6 +15,11 @@ import (
 	"syscall"
 )
 
+// oneCall sends every call on a connection of its own. On one that was kept, a
+// cluster that ended in between answers a change with an end of file, which does
+// not tell whether the change was made; a new connection is refused, which does.
+var oneCall = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // Client looks at, and changes, a Cluster that runs in another process.
 type Client struct {
 	dir  string
@@ -78,7 +83,7 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+c.info.Token)
-	response, err := http.DefaultClient.Do(request)
+	response, err := oneCall.Do(request)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		// The file is what a killed process left behind.
 		return fmt.Errorf("%w on %s any more: start it with kvctl local --dir %s", ErrNotRunning, c.dir, c.dir)
