@@ -98,7 +98,11 @@ func run(ctx context.Context, f *flags) error {
 	})
 	api := rpc.NewAPIServer(n)
 	peer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	metrics := &http.Server{Handler: rpc.NewHealthHandler(n, metricsHandler(n, redis)), ReadHeaderTimeout: 5 * time.Second}
+	watch := rpc.NewHealthHandler(n, metricsHandler(n, redis))
+	if f.pprof {
+		watch = profileHandler(watch)
+	}
+	metrics := &http.Server{Handler: watch, ReadHeaderTimeout: 5 * time.Second}
 	serve := func(what string, err error) {
 		if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			fatal <- fmt.Errorf("serve %s: %w", what, err)
