@@ -52,7 +52,7 @@ func (s *FileStore) load() (*Record, error) {
 		return nil, fmt.Errorf("the coordinator's record %s is damaged: %w", s.path, err)
 	}
 	if f.Format != fileFormat || f.Record == nil {
-		return nil, fmt.Errorf("the coordinator's record %s has format %d; this build knows format %d", s.path, f.Format, fileFormat)
+		return nil, fmt.Errorf("the coordinator's record %s has format %d, this program knows %d: use the one that wrote it, or a newer one", s.path, f.Format, fileFormat)
 	}
 	f.Record.Version = strconv.FormatUint(f.Version, 10)
 	return f.Record, nil

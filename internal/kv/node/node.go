@@ -24,6 +24,7 @@ import (
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/replica"
+	"github.com/ringkv/ringkv/internal/kv/store"
 	"github.com/ringkv/ringkv/internal/kv/transport"
 	"github.com/ringkv/ringkv/internal/kv/vfs"
 	"github.com/ringkv/ringkv/internal/kv/wal"
@@ -309,10 +310,14 @@ func (n *Node) seed(p uint32) uint64 {
 }
 
 // openReplica starts a replica that the log knows. One whose state cannot be
-// read takes no part and says why.
+// read takes no part and says why. A state of a later format is whole, and is not
+// given up: it is an error.
 func (n *Node) openReplica(p uint32, id uint64, rec *wal.Replica) error {
 	o := n.replicaOptions(p, id)
 	r, err := replica.New(o, rec)
+	if errors.Is(err, store.ErrLaterFormat) {
+		return err
+	}
 	if err != nil {
 		n.logger.Error("replica refused", "partition", p, "replica", id, "error", err)
 		r = replica.NewRefused(o, err.Error())

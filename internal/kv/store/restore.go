@@ -14,6 +14,10 @@ import (
 // snapshot, or not what was written.
 var ErrCorrupt = errors.New("corrupt snapshot")
 
+// ErrLaterFormat is wrapped by errors of Restore that mean that a later version of
+// the program wrote the snapshot. It is not damaged.
+var ErrLaterFormat = errors.New("use the kvnode that wrote it, or a newer one")
+
 // Restore replaces the content, seed and revision by those of a snapshot, which
 // must be all that the reader has. Everything is checked and no length is
 // believed before the bytes are there. When it fails the store is as before.
@@ -56,8 +60,11 @@ func load(src io.Reader) (*Store, error) {
 	if string(head[:8]) != snapshotMagic {
 		return nil, fmt.Errorf("it does not begin with %s: %w", snapshotMagic, ErrCorrupt)
 	}
-	if f := binary.LittleEndian.Uint32(head[8:]); f < 1 || f > snapshotFormat {
-		return nil, fmt.Errorf("it has format %d, this version reads up to %d", f, snapshotFormat)
+	switch f := binary.LittleEndian.Uint32(head[8:]); {
+	case f < 1:
+		return nil, fmt.Errorf("it has format %d: %w", f, ErrCorrupt)
+	case f > snapshotFormat:
+		return nil, fmt.Errorf("it has format %d, this program reads up to %d: %w", f, snapshotFormat, ErrLaterFormat)
 	}
 	fresh := New(binary.LittleEndian.Uint64(head[16:]))
 	fresh.revision = binary.LittleEndian.Uint64(head[24:])

@@ -100,7 +100,7 @@ func (t *Transport) checkIdentities(h http.Header) (cluster.NodeID, *refusal) {
 	theirs, ours := h.Get(headerCluster), t.config.ClusterID()
 	switch {
 	case !offers(h.Get(headerProtocol), protocolVersion):
-		return "", refuse(http.StatusUpgradeRequired, "peer protocol %.16q is not spoken here: this node speaks %s", h.Get(headerProtocol), protocolVersion)
+		return "", refuse(http.StatusUpgradeRequired, "peer protocol %.16q is not spoken here: this node speaks %s; upgrade the older one of the two", h.Get(headerProtocol), protocolVersion)
 	case !isNodeID(from) || !isNodeID(to):
 		return "", refuse(http.StatusBadRequest, "%s and %s must be node IDs", headerFrom, headerTo)
 	case to != t.config.Self:

@@ -136,7 +136,7 @@ func TestAnUnknownFormatIsRefusedClearly(t *testing.T) {
 	wal.SetFormatVersion(p, 2)
 	require.NoError(t, fs.WriteFile(files[1], p))
 	_, _, err = wal.Open(options(fs))
-	require.ErrorContains(t, err, "format version 2; this program reads version 1")
+	require.ErrorContains(t, err, "format version 2; this program reads version 1: use the program that wrote it, or a newer one")
 	require.ErrorContains(t, err, files[1])
 }
 

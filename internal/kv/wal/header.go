@@ -99,7 +99,7 @@ func (h *segmentHeader) encode() []byte {
 type errVersion uint32
 
 func (v errVersion) Error() string {
-	return fmt.Sprintf("format version %d; this program reads version %d", uint32(v), formatVersion)
+	return fmt.Sprintf("format version %d; this program reads version %d: use the program that wrote it, or a newer one", uint32(v), formatVersion)
 }
 
 // decodeHeader returns an errVersion for an intact block of another version, and
