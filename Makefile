@@ -13,7 +13,7 @@ go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 packages    := go list ./... | grep -v -e /test/e2e -e /test/compat
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test compat compat-packages sim test-race lint fmt bench generate image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test compat compat-packages sim test-race lint fmt bench generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ generate: ## Renew the generated code, the CRD, the manager's role, the OpenAPI 
 	"$$generator" rbac:roleName=ringkv-manager paths=./internal/controller/... output:rbac:artifacts:config=config/rbac
 	@mkdir -p charts/ringkv/crds charts/ringkv/files && cp config/crd/bases/*.yaml charts/ringkv/crds/ && cp config/rbac/role.yaml charts/ringkv/files/
 	go run ./hack/commands > docs/commands.md
+
+golden: ## Write the golden files of a new format with this build: GENERATION=3
+	go test $$(git ls-files '*/golden_test.go' | grep ^internal/kv/ | xargs dirname | sed 's|^|./|') -count=1 -run 'OfAll|OfThisProtocol|NoField' -args -golden '$(GENERATION)'
 
 clean: ## Delete what was built here; the machine's cache of tools stays
 	rm -rf bin build

@@ -16,6 +16,7 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/command"
 	"github.com/ringkv/ringkv/internal/kv/vfs"
+	"github.com/ringkv/ringkv/internal/kv/wal"
 )
 
 // seat is one node of a test cluster, on the loopback interface.
@@ -24,16 +25,23 @@ type seat struct {
 	name string
 	dir  string
 	port int
+	log  wal.Options
 	node *Node
 	http *http.Server
 }
 
 func newSeat(t *testing.T, name string) *seat {
+	s := seatOn(t, filepath.Join(t.TempDir(), name))
+	s.start()
+	return s
+}
+
+// seatOn returns a seat with a volume, named after its folder, that is not started.
+func seatOn(t *testing.T, dir string) *seat {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &seat{t: t, name: name, dir: filepath.Join(t.TempDir(), name), port: l.Addr().(*net.TCPAddr).Port}
+	s := &seat{t: t, name: filepath.Base(dir), dir: dir, port: l.Addr().(*net.TCPAddr).Port}
 	require.NoError(t, l.Close())
-	s.start()
 	t.Cleanup(s.stop)
 	return s
 }
@@ -44,7 +52,7 @@ func (s *seat) clusterAddress() string { return s.name + ".kv:6380" }
 
 func (s *seat) start() {
 	n, err := Open(Options{
-		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379", ClusterAddress: s.clusterAddress(),
+		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379", ClusterAddress: s.clusterAddress(), Log: s.log,
 		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	require.NoError(s.t, err)

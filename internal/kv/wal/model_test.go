@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringkv/ringkv/internal/kv/vfs"
 	"github.com/ringkv/ringkv/internal/kv/vfs/crashfs"
 	"github.com/ringkv/ringkv/internal/kv/wal"
 )
@@ -192,7 +193,11 @@ func requireWhole(t testing.TB, rec *wal.Recovery) {
 }
 
 func snapshotFile(fs *crashfs.FS, name string, content []byte) (*wal.SnapshotRef, error) {
-	w, err := wal.CreateSnapshotFile(fs, "/log/snapshots", name)
+	return snapshotFileIn(fs, "/log/snapshots", name, content)
+}
+
+func snapshotFileIn(fs vfs.FS, dir, name string, content []byte) (*wal.SnapshotRef, error) {
+	w, err := wal.CreateSnapshotFile(fs, dir, name)
 	if err != nil {
 		return nil, err
 	}
