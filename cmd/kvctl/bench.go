@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringkv/ringkv/internal/bench"
+	"github.com/ringkv/ringkv/internal/keytrace"
 	"github.com/ringkv/ringkv/internal/target"
 	"github.com/ringkv/ringkv/internal/units"
 )
@@ -39,19 +40,25 @@ answered: that finds the throughput. With --rate commands become due by a schedu
 whatever the server does, and their time counts from when they were due: that is what
 latencies should be measured with, at a rate well below the highest throughput.
 
+With --cluster-mode every connection is a client of Redis Cluster: it sends each command
+to the node that leads its key, and on to where MOVED says. HOST:PORT is then the cluster
+port of any node.
+
 All keys are written first, so that reads find something. The exit code is 1 if any
 command failed.`,
 		Example: `  kvctl bench --duration 30s --svg bench.svg
   kvctl bench --rate 5000 --arrivals poisson --reads 0.9 --keys-distribution zipf
+  kvctl bench --cluster-mode --connections 100
   kvctl bench 127.0.0.1:6379 --pipeline 16 --count 1000000 --json result.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, s, args) },
 	}
 	o, flags := &f.options, cmd.Flags()
-	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long to measure; 0 means until --count")
-	flags.Uint64Var(&o.Count, "count", 0, "how many commands to send; 0 means until --duration is over")
+	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long to measure; 0, or --count alone, means until --count")
+	flags.Uint64Var(&o.Count, "count", 0, "how many commands to measure; 0 means until --duration is over")
 	flags.DurationVar(&o.Warmup, "warmup", time.Second, "how long to run before it counts")
 	flags.IntVarP(&o.Connections, "connections", "c", 50, "number of connections")
 	flags.IntVarP(&o.Pipeline, "pipeline", "P", 1, "most commands that a connection has under way")
+	flags.BoolVar(&o.ClusterMode, "cluster-mode", false, "send every command to the leader of its key, as clients of Redis Cluster do")
 	flags.Float64Var(&o.Rate, "rate", 0, "commands a second, of all connections together; 0 means as many as are answered")
 	arrivals := flags.String("arrivals", "even", "with --rate: even, or poisson as from many independent users")
 	flags.IntVar(&o.Keys, "keys", 100_000, "number of keys")
@@ -70,6 +77,9 @@ command failed.`,
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)))
 	}
 	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if o.Count > 0 && !flags.Changed("duration") {
+			o.Duration = 0
+		}
 		switch *arrivals {
 		case "even", "poisson":
 			o.Poisson = *arrivals == "poisson"
@@ -92,7 +102,7 @@ func (f *benchFlags) run(cmd *cobra.Command, s *session, args []string) error {
 	}
 	title := strings.Join(args, ", ")
 	if o.Addresses = args; len(args) == 0 {
-		if o.Addresses, err = allAddresses(cmd.Context(), s); err != nil {
+		if err := f.findNodes(cmd.Context(), s); err != nil {
 			return err
 		}
 		title = s.open.String()
@@ -151,28 +161,38 @@ func (f *benchFlags) report(w io.Writer, title string, result *bench.Result) err
 	return nil
 }
 
-// allAddresses are the Redis ports of all nodes that answer.
-func allAddresses(ctx context.Context, s *session) ([]string, error) {
+// findNodes makes all nodes that answer those to be measured.
+func (f *benchFlags) findNodes(ctx context.Context, s *session) error {
 	t, err := s.target(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o, err := t.Observe(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var addresses []string
+	port := target.RESP
+	if f.options.ClusterMode {
+		port, f.options.Reach = target.ClusterRESP, map[string]string{}
+	}
 	for i := range o.Nodes {
-		if !o.Nodes[i].Up() {
+		n := &o.Nodes[i]
+		if !n.Up() {
 			continue
 		}
-		address, err := t.Address(ctx, o.Nodes[i].Name, target.RESP)
+		address, err := t.Address(ctx, n.Name, port)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		addresses = append(addresses, address)
+		f.options.Addresses = append(f.options.Addresses, address)
+		if f.options.ClusterMode {
+			f.options.Reach[n.Status.ClusterAddress] = address
+		}
 	}
-	return addresses, nil
+	if len(f.options.Addresses) == 0 {
+		return fmt.Errorf("%w: none answers", keytrace.ErrNoNode)
+	}
+	return nil
 }
 
 // parseRange reads "128" or "64-1024".

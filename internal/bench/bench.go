@@ -66,12 +66,19 @@ func Run(ctx context.Context, o Options, progress func(Second)) (*Result, error)
 		ctx, cancel = context.WithTimeout(ctx, o.Warmup+o.Duration)
 		defer cancel()
 	}
+	var routes *router
+	if o.ClusterMode {
+		var err error
+		if routes, err = newRouter(ctx, &o); err != nil {
+			return nil, err
+		}
+	}
 	values, next := randomValues(&o), new(atomic.Uint64)
 	run.began = time.Now()
 	var all sync.WaitGroup
 	for i := range o.Connections {
 		w := &worker{
-			options: &run.options, address: o.Addresses[i%len(o.Addresses)], keys: newChooser(&o, z, next, i), schedule: newSchedule(&o, i),
+			options: &run.options, address: o.Addresses[i%len(o.Addresses)], routes: routes, keys: newChooser(&o, z, next, i), schedule: newSchedule(&o, i),
 			recorder: run.recorders[i%len(run.recorders)], began: run.began, left: left, values: values,
 		}
 		all.Go(func() { w.run(ctx) })
@@ -119,7 +126,7 @@ const tickSlack = 100 * time.Millisecond
 func (r *run) watch(done <-chan struct{}) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	last := time.Duration(0)
+	last := r.options.Warmup
 	for over := false; !over; {
 		select {
 		case <-done:
@@ -128,6 +135,9 @@ func (r *run) watch(done <-chan struct{}) {
 		}
 		now := time.Since(r.began)
 		r.ended = now
+		if !over && now <= last+tickSlack {
+			continue // the warm-up: what little was counted comes with the next second
+		}
 		r.collect(last, now)
 		last = now
 	}
@@ -146,8 +156,8 @@ func (r *run) collect(from, to time.Duration) {
 	s.PerSecond = float64(s.Reads+s.Writes) / max((to-from).Seconds(), 0.25)
 	both[Read].Merge(both[Write])
 	s.Latency = latencyOf(both[Read])
-	if s.Reads+s.Writes == 0 && (to <= r.options.Warmup+tickSlack || to-from < tickSlack) {
-		return // the warm-up, or nothing after the end
+	if s.Reads+s.Writes == 0 && to-from < tickSlack {
+		return // nothing after the last tick
 	}
 	r.seconds = append(r.seconds, s)
 	if r.progress != nil {
@@ -165,7 +175,7 @@ func (r *run) result() *Result {
 	}
 	elapsed := max((r.ended - r.options.Warmup).Seconds(), 1e-9)
 	out := &Result{
-		Options: r.options, Started: r.began.Add(r.options.Warmup).UTC(), Seconds: elapsed, Missing: t.missed,
+		Options: r.options, Started: r.began.Add(r.options.Warmup).UTC(), Seconds: elapsed, Missing: t.missed, Redirected: t.moved,
 		Errors: t.failed, ErrorSamples: t.sample, Timeline: r.seconds,
 		Reads: kindResult(t.histograms[Read]), Writes: kindResult(t.histograms[Write]),
 	}

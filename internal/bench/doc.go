@@ -11,10 +11,19 @@
 // its user would see it. That is what latencies must be measured with (the other is
 // known as coordinated omission: G. Tene, "How NOT to Measure Latency").
 //
+// # Cluster mode
+//
+// A connection of Options is then a client of Redis Cluster: it asks once who serves
+// which slots (CLUSTER SLOTS), keeps a connection to each server, and sends every
+// command to that of its key. MOVED sends a command on, and is remembered; after a
+// broken connection the cluster is asked again. The commands of a pipeline that go to
+// different servers are under way at the same time.
+//
 // # What is counted
 //
 // Times of commands that were answered without an error, in a histogram with three
 // significant digits from a microsecond to a minute. Failed ones are counted apart,
-// by the first word of their error. Commands of a pipeline are each counted with
+// by the first word of their error. A command that was sent on counts once, with the
+// time until its last answer. Commands of a pipeline are each counted with
 // the time of their own answer.
 package bench

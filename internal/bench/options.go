@@ -23,6 +23,14 @@ const (
 type Options struct {
 	// Addresses are host:port; connections are spread over them in turn.
 	Addresses []string `json:"addresses"`
+	// ClusterMode makes every connection a client of Redis Cluster, with a
+	// connection to each server that it needs: a command goes to the server of its
+	// key's slot, and on to where MOVED says. Addresses are then those that are asked
+	// who serves what.
+	ClusterMode bool `json:"clusterMode"`
+	// Reach says where a server that the cluster names can be reached from here, if
+	// that is elsewhere.
+	Reach map[string]string `json:"-"`
 	// Connections, each with one stream of commands, and Pipeline, the most
 	// commands that a connection has under way.
 	Connections int `json:"connections"`
@@ -34,7 +42,7 @@ type Options struct {
 	// independent users do; else they are evenly spaced.
 	Poisson bool `json:"poisson"`
 	// Duration and Count end the measurement, whichever comes first; 0 means no
-	// such end. Warmup comes before and is not counted.
+	// such end. Warmup comes before both.
 	Duration time.Duration `json:"durationNanos"`
 	Count    uint64        `json:"count"`
 	Warmup   time.Duration `json:"warmupNanos"`

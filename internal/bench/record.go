@@ -28,6 +28,7 @@ type recorder struct {
 	total  [kinds]*hdr.Histogram // microseconds; guarded by mu
 	second [kinds]*hdr.Histogram // since the last tick of the clock; guarded by mu
 	missed uint64                // reads of keys that are not there; guarded by mu
+	moved  uint64                // times that a command was sent on; guarded by mu
 	failed map[string]uint64     // by the first word of the error; guarded by mu
 	sample map[string]string     // an example of each; guarded by mu
 	from   time.Duration         // what was due earlier is warm-up
@@ -46,7 +47,13 @@ type outcome struct {
 	kind     Kind
 	due, end time.Duration // since the start
 	missing  bool
+	moved    int // how often it was sent on
 	err      error
+
+	// Until it has its answer: where to send the command next, and its bytes among
+	// those of the turn.
+	server   string
+	from, to int
 }
 
 func (r *recorder) record(outcomes []outcome) {
@@ -57,6 +64,7 @@ func (r *recorder) record(outcomes []outcome) {
 		if o.due < r.from {
 			continue
 		}
+		r.moved += uint64(o.moved)
 		if o.err != nil {
 			word := "connection"
 			if answered, ok := o.err.(respclient.ServerError); ok { //nolint:errorlint // as the reply gave it, never wrapped
@@ -96,6 +104,7 @@ func (r *recorder) add(to *totals) {
 		to.histograms[k].Merge(r.total[k])
 	}
 	to.missed += r.missed
+	to.moved += r.moved
 	for word, n := range r.failed {
 		to.failed[word] += n
 		to.sample[word] = r.sample[word]
@@ -106,6 +115,7 @@ func (r *recorder) add(to *totals) {
 type totals struct {
 	histograms [kinds]*hdr.Histogram
 	missed     uint64
+	moved      uint64
 	failed     map[string]uint64
 	sample     map[string]string
 }

@@ -18,7 +18,8 @@ type Result struct {
 	// of each.
 	Errors       map[string]uint64 `json:"errors,omitempty"`
 	ErrorSamples map[string]string `json:"errorSamples,omitempty"`
-	Missing      uint64            `json:"missing"` // reads of keys that were not there
+	Missing      uint64            `json:"missing"`    // reads of keys that were not there
+	Redirected   uint64            `json:"redirected"` // times that a command was sent on by MOVED; only in cluster mode
 	Reads        KindResult        `json:"reads"`
 	Writes       KindResult        `json:"writes"`
 	Timeline     []Second          `json:"timeline"`

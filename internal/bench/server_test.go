@@ -24,6 +24,9 @@ type server struct {
 	// is the answer unless it is empty. hangUp drops the connection.
 	before func(n int) string
 	n      int
+	// route, if not nil, makes it one of a cluster: it returns the answer to a command
+	// that is not its own to execute, or nothing.
+	route func(words []string) string
 }
 
 const hangUp = "hang up"
@@ -88,6 +91,11 @@ func (s *server) do(words []string) string {
 	s.n++
 	if s.before != nil {
 		if answer := s.before(s.n); answer != "" {
+			return answer
+		}
+	}
+	if s.route != nil {
+		if answer := s.route(words); answer != "" {
 			return answer
 		}
 	}
@@ -228,6 +236,14 @@ func TestWhatWarmsUpDoesNotCount(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 300, r.Operations, 30)
 	require.InDelta(t, 500, s.commands["GET"]+s.commands["SET"], 30)
+}
+
+func TestWhatWarmsUpIsNoPartOfTheCount(t *testing.T) {
+	o := options(serve(t))
+	o.Warmup, o.Pipeline = 100*time.Millisecond, 3
+	r, err := Run(t.Context(), o, nil)
+	require.NoError(t, err)
+	require.Equal(t, o.Count, r.Operations)
 }
 
 func TestWhereNothingListensIsAClearError(t *testing.T) {

@@ -30,6 +30,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	if r.Missing > 0 {
 		fmt.Fprintf(w, "%s reads found no value\n", units.Count(r.Missing))
 	}
+	if r.Redirected > 0 {
+		fmt.Fprintf(w, "%s times a command was sent on with MOVED\n", units.Count(r.Redirected))
+	}
 	for _, word := range slices.Sorted(maps.Keys(r.Errors)) {
 		fmt.Fprintf(w, "FAILED %s: %s, such as: %s\n", units.Count(r.Errors[word]), word, r.ErrorSamples[word])
 	}

@@ -2,31 +2,37 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/respclient"
 )
 
-// worker is one connection. It is used by one goroutine.
+// worker is one connection or, in cluster mode, one client with a connection to each
+// server. It is used by one goroutine.
 type worker struct {
 	options  *Options
-	address  string
+	address  string  // of the only server outside of cluster mode
+	routes   *router // nil outside of cluster mode
 	keys     *chooser
 	schedule *schedule
 	recorder *recorder
 	began    time.Time
-	left     *atomic.Int64 // commands that may still be sent, of all workers; nil for no bound
+	left     *atomic.Int64 // commands that may still be sent and count, of all workers; nil for no bound
 	values   []byte        // random bytes to take values from
 
-	conn     *respclient.Conn
-	out      []byte
+	links map[string]*link // by server
+
+	// Of the turn under way:
+
 	key      []byte
+	commands []byte
 	due      []time.Duration
 	outcomes []outcome
-	reply    respclient.Reply
+	busy     []*link // that have something to send
 }
 
 // redial is the pause after a connection that could not be made.
@@ -34,6 +40,7 @@ const redial = 50 * time.Millisecond
 
 // run sends commands until ctx ends or none are left.
 func (w *worker) run(ctx context.Context) {
+	w.links = make(map[string]*link)
 	defer w.drop()
 	for ctx.Err() == nil {
 		now := time.Since(w.began)
@@ -43,7 +50,7 @@ func (w *worker) run(ctx context.Context) {
 			}
 			continue
 		}
-		if w.due = w.due[:w.claim(len(w.due))]; len(w.due) == 0 {
+		if w.due = w.claim(w.due); len(w.due) == 0 {
 			return
 		}
 		if !w.turn(ctx) && !pause(ctx, redial) {
@@ -52,13 +59,15 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// claim returns how many of n commands may still be sent.
-func (w *worker) claim(n int) int {
+// claim returns those commands that may still be sent. What warms up is not bounded.
+func (w *worker) claim(due []time.Duration) []time.Duration {
 	if w.left == nil {
-		return n
+		return due
 	}
+	warm, _ := slices.BinarySearch(due, w.options.Warmup)
+	n := len(due) - warm
 	after := w.left.Add(-int64(n))
-	return max(min(n, n+int(after)), 0)
+	return due[:warm+max(min(n, n+int(after)), 0)]
 }
 
 // pause returns false if ctx ended meanwhile.
@@ -76,43 +85,118 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// turn sends what is due and records the answers. It returns false if there is no
-// connection.
+// turn sends what is due and records the answers. It returns false if a connection
+// broke or could not be made.
 func (w *worker) turn(ctx context.Context) bool {
 	w.compose()
-	err := w.exchange(ctx)
-	if ctx.Err() != nil && err != nil {
-		return true // the end: what was not answered does not count
-	}
-	if err != nil {
-		w.drop()
-		for i := range w.outcomes {
-			if w.outcomes[i].end == 0 {
-				w.outcomes[i].err = err
-			}
+	whole := true
+	for w.dispatch() {
+		whole = w.exchange(ctx) && whole
+		if ctx.Err() != nil && !whole {
+			return true // the end: what was not answered does not count
 		}
 	}
 	w.recorder.record(w.outcomes)
-	return err == nil
+	if !whole && w.routes != nil {
+		w.routes.broken(ctx)
+	}
+	return whole
 }
 
 // compose makes the commands that are due.
 func (w *worker) compose() {
-	w.out, w.outcomes = w.out[:0], w.outcomes[:0]
+	w.commands, w.outcomes = w.commands[:0], w.outcomes[:0]
 	for _, due := range w.due {
-		o := outcome{kind: Write, due: due}
+		o := outcome{kind: Write, due: due, server: w.address, from: len(w.commands)}
 		w.key = w.keys.appendKey(w.key[:0], w.keys.number())
+		if w.routes != nil {
+			o.server = w.routes.of(w.key)
+		}
 		if w.keys.random.Float64() < w.options.ReadFraction {
 			o.kind = Read
-			w.out = append(w.out, "*2\r\n$3\r\nGET\r\n"...)
-			w.out = respclient.AppendBulk(w.out, w.key)
+			w.commands = append(w.commands, "*2\r\n$3\r\nGET\r\n"...)
+			w.commands = respclient.AppendBulk(w.commands, w.key)
 		} else {
-			w.out = append(w.out, "*3\r\n$3\r\nSET\r\n"...)
-			w.out = respclient.AppendBulk(w.out, w.key)
-			w.out = respclient.AppendBulk(w.out, w.value())
+			w.commands = append(w.commands, "*3\r\n$3\r\nSET\r\n"...)
+			w.commands = respclient.AppendBulk(w.commands, w.key)
+			w.commands = respclient.AppendBulk(w.commands, w.value())
 		}
+		o.to = len(w.commands)
 		w.outcomes = append(w.outcomes, o)
 	}
+}
+
+// dispatch gives every command that has no answer yet to the link of its server. It
+// returns false if there is none.
+func (w *worker) dispatch() bool {
+	w.busy = w.busy[:0]
+	for i := range w.outcomes {
+		o := &w.outcomes[i]
+		if o.server == "" {
+			continue
+		}
+		l := w.links[o.server]
+		if l == nil {
+			l = &link{server: o.server, address: o.server}
+			if w.routes != nil {
+				l.address = w.routes.reach(o.server)
+			}
+			w.links[o.server] = l
+		}
+		if len(l.sent) == 0 {
+			w.busy = append(w.busy, l)
+		}
+		l.sent = append(l.sent, i)
+		l.out = append(l.out, w.commands[o.from:o.to]...)
+	}
+	return len(w.busy) > 0
+}
+
+// exchange sends what was dispatched, to all servers at once, and takes the answers.
+// It returns false if a connection broke or could not be made.
+func (w *worker) exchange(ctx context.Context) bool {
+	if len(w.busy) == 1 {
+		return w.talk(ctx, w.busy[0])
+	}
+	var all sync.WaitGroup
+	var broken atomic.Bool
+	for _, l := range w.busy {
+		all.Go(func() {
+			if !w.talk(ctx, l) {
+				broken.Store(true)
+			}
+		})
+	}
+	all.Wait()
+	return !broken.Load()
+}
+
+// talk is exchange with one server: a goroutine of its own may do it, for it touches
+// only the link and the outcomes of its commands.
+func (w *worker) talk(ctx context.Context, l *link) bool {
+	answered := 0
+	err := l.exchange(ctx, w.options.Timeout, func() {
+		w.take(&w.outcomes[l.sent[answered]], l)
+		answered++
+	})
+	for _, i := range l.sent[answered:] {
+		w.outcomes[i].err, w.outcomes[i].server = err, ""
+	}
+	l.sent, l.out = l.sent[:0], l.out[:0]
+	return err == nil
+}
+
+// take takes the answer that the link has read: the end of a command, or where it
+// must be sent instead.
+func (w *worker) take(o *outcome, l *link) {
+	if w.routes != nil && o.moved < maxRedirects {
+		if to, moved := w.routes.moved(&l.reply, l.server); moved {
+			o.server = to
+			o.moved++
+			return
+		}
+	}
+	o.end, o.err, o.missing, o.server = time.Since(w.began), l.reply.Err(), l.reply.Null, ""
 }
 
 // value returns random bytes of a random length.
@@ -133,38 +217,8 @@ func randomValues(o *Options) []byte {
 	return values
 }
 
-// exchange sends the commands and reads the answers. After an error the
-// connection is of no more use.
-func (w *worker) exchange(ctx context.Context) error {
-	if w.conn == nil {
-		conn, err := respclient.Dial(ctx, w.address)
-		if err != nil {
-			return err
-		}
-		w.conn = conn
-	}
-	// The end of the measurement ends the wait for an answer, too.
-	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
-	defer stop()
-	if err := w.conn.SetDeadline(time.Now().Add(w.options.Timeout)); err != nil {
-		return err
-	}
-	if err := w.conn.Write(w.out); err != nil {
-		return err
-	}
-	for i := range w.outcomes {
-		o := &w.outcomes[i]
-		if err := w.conn.Read(&w.reply); err != nil {
-			return fmt.Errorf("%s: %w", w.address, err)
-		}
-		o.end, o.err, o.missing = time.Since(w.began), w.reply.Err(), w.reply.Null
-	}
-	return nil
-}
-
 func (w *worker) drop() {
-	if w.conn != nil {
-		_ = w.conn.Close() // of no more use
-		w.conn = nil
+	for _, l := range w.links {
+		l.drop()
 	}
 }

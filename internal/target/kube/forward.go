@@ -97,6 +97,8 @@ func portNumber(port target.Port) (int, error) {
 	switch port {
 	case target.RESP:
 		return objects.PortRESP, nil
+	case target.ClusterRESP:
+		return objects.PortCluster, nil
 	case target.HTTP:
 		return objects.PortHTTP, nil
 	case target.Peer:

@@ -144,6 +144,7 @@ func nodesOf(kvc *v1alpha1.KVCluster, pods []corev1.Pod) []target.Node {
 			Addresses: map[target.Port]string{
 				target.RESP: fmt.Sprintf("%s:%d", host, objects.PortRESP), target.Peer: fmt.Sprintf("%s:%d", host, objects.PortPeer),
 				target.HTTP: fmt.Sprintf("%s:%d", host, objects.PortHTTP), target.Metrics: fmt.Sprintf("%s:%d", host, objects.PortMetrics),
+				target.ClusterRESP: fmt.Sprintf("%s:%d", host, objects.PortCluster),
 			},
 		}
 		describePod(&nodes[i], byOrdinal[i])
