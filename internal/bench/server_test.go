@@ -193,19 +193,20 @@ func TestAnOpenLoopCountsTheWaitOfThoseWhoCouldNotBeServed(t *testing.T) {
 	closed := serve(t)
 	stall(closed, length)
 	o.Addresses = []string{closed.address()}
-	r, err := Run(t.Context(), o, nil)
+	closedResult, err := Run(t.Context(), o, nil)
 	require.NoError(t, err)
-	require.LessOrEqual(t, late(r), uint64(4), "one for each connection: the others were never asked for")
 
 	open := serve(t)
 	stall(open, length)
 	o.Addresses, o.Rate, o.Pipeline = []string{open.address()}, 1000, 64
-	r, err = Run(t.Context(), o, nil)
+	r, err := Run(t.Context(), o, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, r.Operations)
 	// Of the 500 that became due meanwhile, all but those of the last 100 ms waited
 	// longer than that.
 	require.GreaterOrEqual(t, late(r), uint64(380))
+	// In the closed loop it is one for each connection, and what a busy machine adds.
+	require.Less(t, late(closedResult), late(r)/2, "the others were never asked for")
 	require.GreaterOrEqual(t, max(r.Reads.Latency.Max, r.Writes.Latency.Max), 490.0)
 }
 
@@ -231,19 +232,16 @@ func TestFailedCommandsAreCountedApart(t *testing.T) {
 func TestWhatWarmsUpDoesNotCount(t *testing.T) {
 	s := serve(t)
 	o := options(s)
-	o.Count, o.Rate, o.Warmup, o.Duration = 0, 500, 400*time.Millisecond, 600*time.Millisecond
-	r, err := Run(t.Context(), o, nil)
+	o.Warmup = 400 * time.Millisecond
+	open := o
+	open.Rate, open.Count = 500, 300
+	r, err := Run(t.Context(), open, nil)
 	require.NoError(t, err)
-	require.InDelta(t, 300, r.Operations, 30)
-	require.InDelta(t, 500, s.commands["GET"]+s.commands["SET"], 30)
-}
-
-func TestWhatWarmsUpIsNoPartOfTheCount(t *testing.T) {
-	o := options(serve(t))
-	o.Warmup, o.Pipeline = 100*time.Millisecond, 3
-	r, err := Run(t.Context(), o, nil)
+	require.Equal(t, open.Count, r.Operations)
+	require.Equal(t, 500, s.commands["GET"]+s.commands["SET"], "200 became due before")
+	r, err = Run(t.Context(), o, nil)
 	require.NoError(t, err)
-	require.Equal(t, o.Count, r.Operations)
+	require.Equal(t, o.Count, r.Operations, "nor in a closed loop")
 }
 
 func TestWhereNothingListensIsAClearError(t *testing.T) {
