@@ -43,15 +43,22 @@ type Spec struct {
 	Subcommands []*Spec
 
 	// Syntax is what may follow the name, as the documentation of Redis writes
-	// it; empty for no arguments.
+	// it (see Arguments); empty for no arguments.
 	Syntax string
+	// Complexity is what executing it takes on the leader; empty: O(1).
+	Complexity string
 	// Group, Since and Summary are for COMMAND DOCS; Tips for COMMAND INFO.
 	Group, Since, Summary string
 	Tips                  []string
+	Deprecated            Deprecation // of what Redis has replaced
 	// Difference says how the command differs from that of Redis 7.2, and why,
 	// for the documentation. Empty: not at all.
 	Difference string
 }
+
+// Deprecation says since which version of Redis a command is deprecated, and what is
+// used instead. Both are empty for a command that is not.
+type Deprecation struct{ Since, Instead string }
 
 // Flags say what kind of command it is.
 type Flags uint32
@@ -70,7 +77,8 @@ const (
 	// MovableKeys follows from KeySpecs: FirstKey does not tell all.
 	MovableKeys
 	AllowBusy
-	NoMulti     // refused inside of a transaction
+	NoMulti // refused inside of a transaction
+	NoAsyncLoading
 	SkipSlowlog // not in the slow log
 	// Internal commands are made by nodes and refused from clients.
 	Internal
@@ -84,7 +92,7 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"},
 	{NoScript, "noscript"}, {Loading, "loading"}, {Stale, "stale"}, {Fast, "fast"},
-	{NoAuth, "no_auth"}, {MovableKeys, "movablekeys"}, {NoMulti, "no_multi"}, {SkipSlowlog, "skip_slowlog"},
+	{NoAuth, "no_auth"}, {NoAsyncLoading, "no_async_loading"}, {MovableKeys, "movablekeys"}, {NoMulti, "no_multi"}, {SkipSlowlog, "skip_slowlog"},
 	{AllowBusy, "allow_busy"},
 }
 

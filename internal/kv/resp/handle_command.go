@@ -162,40 +162,6 @@ func commandList(_ *conn, args [][]byte, r *command.Reply) {
 	}
 }
 
-// COMMAND DOCS [command-name ...]
-func commandDocs(_ *conn, args [][]byte, r *command.Reply) {
-	specs := command.All()
-	if len(args) > 2 {
-		specs = nil
-		for _, name := range args[2:] {
-			if s := find(name); s != nil {
-				specs = append(specs, s)
-			}
-		}
-	}
-	docs(specs, r)
-}
-
-func docs(specs []*command.Spec, r *command.Reply) {
-	r.Map(len(specs))
-	for _, s := range specs {
-		r.BulkString(s.FullName)
-		fields := 3
-		if len(s.Subcommands) > 0 {
-			fields++
-		}
-		r.Map(fields)
-		for _, f := range [][2]string{{"summary", s.Summary}, {"since", s.Since}, {"group", s.Group}} {
-			r.BulkString(f[0])
-			r.BulkString(f[1])
-		}
-		if len(s.Subcommands) > 0 {
-			r.BulkString("subcommands")
-			docs(s.Subcommands, r)
-		}
-	}
-}
-
 // COMMAND GETKEYS command [arg ...]
 func commandGetKeys(_ *conn, args [][]byte, r *command.Reply) {
 	full := args[2:]
