@@ -201,53 +201,6 @@ func TestKeysThatDependOnEachOtherMustLieInOneSlot(t *testing.T) {
 	require.Equal(t, "-ERR wrong number of key-value pairs\r\n", c.do(callOf(t, "MSETEX 3 a 1 b 2")))
 }
 
-func TestRandomKeysComeFromAllPartitionsByTheirSize(t *testing.T) {
-	for _, partitions := range []uint32{1, 16} {
-		c := newTestCluster(partitions)
-		require.Equal(t, "$-1\r\n", c.do(callOf(t, "RANDOMKEY")))
-		const keys = 40
-		for i := range keys {
-			// All in one partition of the 16 but the last four.
-			tag := "{a}"
-			if i >= keys-4 {
-				tag = fmt.Sprint(i)
-			}
-			c.do(callOf(t, fmt.Sprintf("SET %d%s v", i, tag)))
-		}
-		c.do(callOf(t, "SET gone v PX 1"))
-		for _, s := range c.stores {
-			s.Now += 2
-		}
-		drawn := map[string]int{}
-		const draws = 400 * keys
-		for range draws {
-			drawn[c.do(callOf(t, "RANDOMKEY"))]++
-		}
-		require.Len(t, drawn, keys)
-		for key, n := range drawn {
-			// Six standard deviations, and a little for the key that has
-			// expired and still counts for its partition.
-			require.InDelta(t, draws/keys, n, 6*20+40, "%q of %d partitions", key, partitions)
-		}
-	}
-}
-
-func TestRandomKeyIsFairAmongManyKeys(t *testing.T) {
-	c := newTestCluster(1)
-	const keys, expected = 2 * randomWhole, 40
-	for i := range keys {
-		c.do(callOf(t, fmt.Sprintf("SET key:%d v", i)))
-	}
-	drawn := map[string]int{}
-	for range expected * keys {
-		drawn[c.do(callOf(t, "RANDOMKEY"))]++
-	}
-	require.Len(t, drawn, keys, "each is drawn some time")
-	for key, n := range drawn {
-		require.Less(t, n, 3*expected, key)
-	}
-}
-
 func TestRoutingOneKeyAllocatesNothing(t *testing.T) {
 	r, call := testRouter(16), callOf(t, "GET k")
 	parts := make([]Part, 0, 1)

@@ -6,17 +6,15 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/store"
 )
 
-const (
-	// randomSample is the number of neighbouring keys of which RANDOMKEY takes
-	// one. The place where they begin is chosen blindly, so of one key alone that
-	// after a large gap would be drawn more often; among many the gaps even out.
-	randomSample = 64
-	// randomWhole is the number of keys up to which it looks at all of them.
-	randomWhole = 1024
-)
+// randomTries is how many places of the store RANDOMKEY looks at before it takes the
+// next key that it finds. If one place of a hundred has a key that has not expired, all
+// tries fail with a chance of 10^-17: only where nearly all keys have expired, or were
+// deleted a moment ago, are keys after a gap drawn more often than others.
+const randomTries = 4096
 
 // RANDOMKEY. A partition of several answers with the number of its keys, by which
-// MergeRandom weighs it, and with one of them.
+// MergeRandom weighs it, and with one of them. Keys that have expired and are not
+// deleted yet count for their partition.
 func randomKey(c *Context, _ [][]byte, r *Reply) {
 	key, found := c.randomKey()
 	if c.Partitions > 1 {
@@ -32,31 +30,27 @@ func randomKey(c *Context, _ [][]byte, r *Reply) {
 
 // randomKey returns a key that has not expired, if there is one.
 func (c *Context) randomKey() (key []byte, found bool) {
-	seen := 0
-	look := func(k []byte, it store.Item) bool {
-		if it.Expired(c.Now) {
-			return true
-		}
-		seen++
-		if rand.IntN(seen) == 0 {
-			key = k
-		}
-		return true
+	if c.Store.Len() == 0 {
+		return nil, false
 	}
-	start, enough := rand.Uint64N(store.CursorEnd), randomSample
-	if c.Store.Len() <= randomWhole {
-		start, enough = 0, randomWhole
+	places := c.Store.Places()
+	for range randomTries {
+		if key, it, ok := c.Store.At(rand.Uint64N(places)); ok && !it.Expired(c.Now) {
+			return key, true
+		}
 	}
-	for _, from := range []uint64{start, 0} { // to the end, then around
-		for cursor := from; seen < enough; {
-			cursor = c.Store.Scan(cursor, randomSample, look)
-			if cursor == 0 {
+	take := func(k []byte, it store.Item) bool {
+		if !it.Expired(c.Now) {
+			key, found = k, true
+		}
+		return !found
+	}
+	for _, from := range []uint64{rand.Uint64N(store.CursorEnd), 0} { // to the end, then around
+		for cursor := from; !found; {
+			if cursor = c.Store.Scan(cursor, 1024, take); cursor == 0 {
 				break
 			}
 		}
-		if start == 0 {
-			break
-		}
 	}
-	return key, seen > 0
+	return key, found
 }

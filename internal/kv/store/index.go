@@ -13,6 +13,7 @@ type index struct {
 	vacant    []uint32  // numbers of segments that were merged away
 	count     int
 	slots     int               // of all segments
+	widest    int               // slots that no segment has ever exceeded
 	byDepth   [maxDepth + 1]int // number of segments
 	// epoch is raised by every snapshot; shared is the number of snapshots that
 	// are in use. A segment older than the epoch is copied before it is changed
@@ -24,7 +25,7 @@ type index struct {
 func newIndex() index {
 	x := index{directory: []uint32{0}, epoch: 1}
 	x.segments = []segment{newSegment(minSlots, 0, x.epoch)}
-	x.slots = minSlots
+	x.slots, x.widest = minSlots, minSlots
 	x.byDepth[0] = 1
 	return x
 }
@@ -81,6 +82,7 @@ func (x *index) remove(n uint32, i int) {
 func (x *index) resize(n uint32, slots int) {
 	g := &x.segments[n]
 	x.slots += slots - len(g.slots)
+	x.widest = max(x.widest, slots)
 	*g = g.resized(slots, x.epoch)
 }
 
@@ -159,6 +161,7 @@ func (x *index) merge(n, tag uint32) bool {
 		}
 	}
 	x.slots += len(joined.slots) - len(g.slots) - len(h.slots)
+	x.widest = max(x.widest, slots)
 	x.segments[n] = joined
 	x.segments[other] = segment{}
 	x.vacant = append(x.vacant, other)
