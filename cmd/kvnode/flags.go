@@ -57,7 +57,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.maxConnections, "max-connections", 10_000, "most Redis clients at a time; CONFIG SET maxclients changes it")
 	s.IntVar(&f.maxValueBytes, "max-value-bytes", command.MaxValueBytes, "longest argument of a Redis command, so the longest value; 64 MiB at most")
 	s.DurationVar(&f.idleTimeout, "idle-timeout", 0, "close Redis clients that are silent for so long; 0 never does; CONFIG SET timeout changes it")
-	s.BoolVar(&f.enableDebug, "enable-debug-command", false, "allow DEBUG SLEEP")
+	s.BoolVar(&f.enableDebug, "enable-debug-command", false, "allow DEBUG ERROR, LOG, OBJECT, PROTOCOL and SLEEP")
 	s.BoolVar(&f.pprof, "pprof", false, "serve CPU, memory and lock profiles under /debug/pprof/ on the metrics port")
 	s.IntVar(&f.watchHistory, "watch-history", 256<<10, "bytes of each partition's newest changes to keep in memory, for watches that go on")
 	s.DurationVar(&f.drainTimeout, "drain-timeout", 20*time.Second, "longest time that a graceful stop waits for leaders to leave and clients to finish")

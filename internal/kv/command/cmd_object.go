@@ -15,17 +15,22 @@ const (
 // OBJECT ENCODING key: how Redis would hold the value if it had been set as a whole.
 func objectEncoding(c *Context, args [][]byte, r *Reply) {
 	it, found := c.get(args[2])
-	_, integer := parseInt(it.Value)
-	switch {
-	case !found:
+	if !found {
 		r.Null()
-	case integer:
-		r.BulkString("int")
-	case len(it.Value) <= embeddedBytes:
-		r.BulkString("embstr")
-	default:
-		r.BulkString("raw")
+		return
 	}
+	r.BulkString(encoding(it.Value))
+}
+
+func encoding(value []byte) string {
+	_, integer := parseInt(value)
+	switch {
+	case integer:
+		return "int"
+	case len(value) <= embeddedBytes:
+		return "embstr"
+	}
+	return "raw"
 }
 
 // OBJECT REFCOUNT key

@@ -84,6 +84,8 @@ const (
 	Internal
 	// ClusterOnly commands are for cluster clients and refused from others.
 	ClusterOnly
+	// Debugging commands are refused unless the server is told to allow them.
+	Debugging
 )
 
 var flagNames = []struct {

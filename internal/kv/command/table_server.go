@@ -139,5 +139,15 @@ var serverCommands = []*Spec{
 	{Name: "replconf", Arity: -1, Flags: administration | AllowBusy, Group: "server", Since: "3.0.0", Summary: "An internal command for configuring the replication stream.", Difference: "Refused: the nodes of a cluster replicate and fail over by themselves."},
 	{Name: "swapdb", Syntax: "index1 index2", Arity: 3, Flags: Fast, Category: CategoryKeyspace | CategoryDangerous, Group: "server", Since: "4.0.0", Summary: "Swaps two Redis databases.", Difference: "There is one database: 0 0 is OK, all else out of range."},
 	{Name: "move", Syntax: "key db", Arity: 3, Flags: Fast, KeySpecs: oneKey(KeyRW | KeyAccess | KeyUpdate), Group: "generic", Since: "1.0.0", Summary: "Moves a key to another database.", Difference: "There is one database."},
-	{Name: "debug", Syntax: "subcommand [arg [arg ...]]", Arity: -2, Flags: administration, Group: "server", Since: "1.0.0", Summary: "A container for debugging commands.", Difference: "Refused as in Redis by default; kvnode --enable-debug-command allows SLEEP, which stops its own connection only."},
+	{Name: "debug", Arity: -2, Flags: administration | Debugging, Group: "server", Since: "1.0.0", Summary: "A container for debugging commands.",
+		Subcommands: []*Spec{
+			{Name: "error", Syntax: "message", Arity: 3, Flags: administration | Debugging, Since: "3.0.0", Summary: "Returns an error, for tests of clients."},
+			{Name: "log", Syntax: "message", Arity: 3, Flags: administration | Debugging, Since: "5.0.0", Summary: "Writes a message to the server's log."},
+			{Name: "object", Syntax: "key", Arity: 3, Flags: Admin | NoScript | ReadOnly | Debugging, Scope: Key, KeySpecs: keyAt(2, KeyRO), Run: debugObject, Since: "1.0.0", Summary: "Describes a key's value.",
+				Difference: "The address is the version of the value; the time of the last access is not known."},
+			{Name: "protocol", Syntax: "type", Arity: 3, Flags: administration | Debugging, Since: "6.0.0", Summary: "Returns a value of a type of the protocol, for tests of clients."},
+			{Name: "sleep", Syntax: "seconds", Arity: 3, Flags: administration | Debugging, Since: "1.0.0", Summary: "Waits.", Difference: "It stops its own connection only."},
+			{Name: "help", Arity: 2, Flags: administration | Debugging, Since: "1.0.0", Summary: "Returns helpful text about the different subcommands."},
+		},
+		Difference: "Refused as in Redis by default; kvnode --enable-debug-command allows these subcommands."},
 }

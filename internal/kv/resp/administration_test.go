@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,13 +145,65 @@ func TestAPauseHoldsClientsBackUntilItEnds(t *testing.T) {
 }
 
 func TestDebugMustBeAllowed(t *testing.T) {
-	_, address := start(t, newFake(), Options{EnableDebug: true})
+	_, address := start(t, newFake(), Options{})
 	c := dial(t, address)
+	for _, line := range []string{"DEBUG SLEEP 0", "DEBUG OBJECT k", "DEBUG HELP", "DEBUG PROTOCOL map"} {
+		c.do(line, "-"+errDebug+"\r\n")
+	}
+	_, address = start(t, newFake(), Options{EnableDebug: true})
+	c = dial(t, address)
 	began := time.Now()
 	c.do("DEBUG SLEEP 0.05", "+OK\r\n")
 	require.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
 	c.do("DEBUG SLEEP x", "-ERR value is not a valid float\r\n")
-	c.do("DEBUG JMAP", "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP.\r\n")
+	c.do("DEBUG JMAP", "-ERR unknown subcommand 'JMAP'. Try DEBUG HELP.\r\n")
+	c.do("MULTI", "+OK\r\n")
+	c.do("DEBUG OBJECT none", "+QUEUED\r\n")
+	c.do("EXEC", "*1\r\n-ERR no such key\r\n")
+}
+
+func TestDebugAnswersAsRedisDoes(t *testing.T) {
+	_, address := start(t, newFake(), Options{EnableDebug: true})
+	ours, theirs := dial(t, address), dial(t, startRedis(t, "--enable-debug-command", "yes"))
+	for protocol := 2; protocol <= 3; protocol++ {
+		for _, line := range []string{
+			"DEBUG ERROR none", `DEBUG ERROR "MOVED 1 a:1"`, "DEBUG PROTOCOL string", "DEBUG PROTOCOL integer", "DEBUG PROTOCOL double",
+			"DEBUG PROTOCOL null", "DEBUG PROTOCOL array", "DEBUG PROTOCOL set", "DEBUG PROTOCOL map", "DEBUG PROTOCOL attrib",
+			"DEBUG PROTOCOL push", "DEBUG PROTOCOL verbatim", "DEBUG PROTOCOL TRUE", "DEBUG PROTOCOL false", "DEBUG PROTOCOL bignum",
+			"DEBUG PROTOCOL none", "DEBUG LOG x", "DEBUG OBJECT none",
+		} {
+			var replies [2]string
+			for i, c := range []*client{ours, theirs} {
+				c.send(line + "\r\nECHO end-of-it\r\n")
+				for !strings.HasSuffix(replies[i], "end-of-it\r\n") {
+					text, err := c.in.ReadString('\n')
+					require.NoError(t, err)
+					replies[i] += text
+				}
+			}
+			require.Equal(t, replies[1], replies[0], line)
+		}
+		for _, c := range []*client{ours, theirs} {
+			c.send("HELLO 3\r\n")
+			_, err := readReply(c.in, false)
+			require.NoError(t, err)
+		}
+	}
+	described := regexp.MustCompile(`^\+Value at:0x[0-9a-f]+ refcount:\d+ (encoding:\w+ serializedlength:\d+) lru:\d+ lru_seconds_idle:\d+\r\n$`)
+	for _, value := range []string{"v", "12345", "-7", "1234567890123", strings.Repeat("abc", 4), strings.Repeat("x", 45)} {
+		var same [2]string
+		for i, c := range []*client{ours, theirs} {
+			c.do("SET k "+value, "+OK\r\n")
+			c.send("DEBUG OBJECT k\r\n")
+			reply, err := readReply(c.in, false)
+			require.NoError(t, err)
+			require.Regexp(t, described, reply)
+			same[i] = described.FindStringSubmatch(reply)[1]
+		}
+		if len(value) <= 20 { // Redis compresses longer ones
+			require.Equal(t, same[1], same[0], value)
+		}
+	}
 }
 
 func TestInfoHasTheSectionsOfRedis(t *testing.T) {

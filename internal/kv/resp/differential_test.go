@@ -23,7 +23,7 @@ var (
 )
 
 // startRedis runs a real redis-server until the test ends and returns its address.
-func startRedis(t *testing.T) string {
+func startRedis(t *testing.T, options ...string) string {
 	path := program(t, "redis-server", "redis-server")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -31,8 +31,8 @@ func startRedis(t *testing.T) string {
 	require.NoError(t, l.Close())
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--databases", "1", "--proto-max-bulk-len", "64mb",
-		"--dir", t.TempDir(), "--set-proc-title", "no")
+	cmd := exec.Command(path, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--databases", "1", "--proto-max-bulk-len", "64mb",
+		"--dir", t.TempDir(), "--set-proc-title", "no"}, options...)...)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		require.NoError(t, cmd.Process.Kill())

@@ -34,7 +34,7 @@ var docsDiffer = map[string]string{
 	"sync":                    "is refused, in O(1)",
 	"psync":                   "is refused, in O(1)",
 	"replconf":                "is refused, to peers too",
-	"debug":                   "names its arguments",
+	"debug":                   "names its subcommands",
 }
 
 func TestDocsAreThoseOfRedis(t *testing.T) {

@@ -96,8 +96,14 @@ func (c *conn) fillGroup() bool {
 // resolve finds the command that the client asks for, or returns nil and the refusal.
 func (c *conn) resolve(args [][]byte) *command.Spec {
 	spec := command.Resolve(args, &c.refusal)
-	if spec != nil && spec.Flags&command.ClusterOnly != 0 && !c.cluster {
+	switch {
+	case spec == nil || spec.Flags&(command.ClusterOnly|command.Debugging) == 0:
+		return spec
+	case spec.Flags&command.ClusterOnly != 0 && !c.cluster:
 		c.refusal.Error(errClusterDisabled)
+		return nil
+	case spec.Flags&command.Debugging != 0 && !c.server.options.EnableDebug:
+		c.refusal.Error(errDebug)
 		return nil
 	}
 	return spec

@@ -48,7 +48,12 @@ var handlers = map[string]handler{
 	"replconf":     refuseWith(whySync),
 	"swapdb":       swapDB,
 	"move":         move,
-	"debug":        debug,
+
+	"debug|error":    debugError,
+	"debug|log":      debugLog,
+	"debug|protocol": debugProtocol,
+	"debug|sleep":    debugSleep,
+	"debug|help":     help(debugHelp),
 
 	"module|list": moduleList,
 	"module|load": refuseWith(whyModule),

@@ -21,6 +21,12 @@ var infoDiffers = map[string]string{
 	"client|no-touch":   unknownTo70,
 	"cluster|myshardid": unknownTo70,
 	"waitaof":           unknownTo70,
+	"debug|error":       unknownTo70,
+	"debug|log":         unknownTo70,
+	"debug|object":      unknownTo70,
+	"debug|protocol":    unknownTo70,
+	"debug|sleep":       unknownTo70,
+	"debug|help":        unknownTo70,
 
 	"msetnx":                  "lost its tips: it cannot be split",
 	"scan":                    "got a response policy",
