@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,7 +26,8 @@ type benchFlags struct {
 	distribution string
 	noFill       bool
 	quiet        bool
-	json, svg    string // files
+	json         string // a file, like the pictures
+	svg, png     string
 }
 
 func newBenchCommand(s *session) *cobra.Command {
@@ -73,6 +75,7 @@ command failed.`,
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no line for every second")
 	flags.StringVar(&f.json, "json", "", "write the result to this file, too; - is the standard output, and nothing else goes there")
 	flags.StringVar(&f.svg, "svg", "", "draw the result into this file, too")
+	flags.StringVar(&f.png, "png", "", "draw the result into this file, too, as pixels")
 	for name, choices := range map[string][]string{"arrivals": {"even", "poisson"}, "keys-distribution": {"uniform", "zipf", "sequential"}} {
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)))
 	}
@@ -130,21 +133,14 @@ func (f *benchFlags) run(cmd *cobra.Command, s *session, args []string) error {
 	return f.report(cmd.OutOrStdout(), title, result)
 }
 
+// report writes the files first: they are there even if nobody reads the text to its
+// end.
 func (f *benchFlags) report(w io.Writer, title string, result *bench.Result) error {
 	b, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return err
 	}
 	b = append(b, '\n')
-	if f.json == "-" {
-		_, err = w.Write(b)
-	} else {
-		fmt.Fprintf(w, "\n%s, seed %d: ", title, result.Options.Seed)
-		err = result.WriteText(w)
-	}
-	if err != nil {
-		return err
-	}
 	if f.json != "" && f.json != "-" {
 		if err := os.WriteFile(f.json, b, 0o644); err != nil {
 			return err
@@ -155,10 +151,25 @@ func (f *benchFlags) report(w io.Writer, title string, result *bench.Result) err
 			return err
 		}
 	}
-	if result.Failed > 0 {
-		return errReported
+	if f.png != "" {
+		var picture bytes.Buffer
+		if err := result.WritePNG(&picture, title); err != nil {
+			return err
+		}
+		if err := os.WriteFile(f.png, picture.Bytes(), 0o644); err != nil {
+			return err
+		}
 	}
-	return nil
+	if f.json == "-" {
+		_, err = w.Write(b)
+	} else {
+		fmt.Fprintf(w, "\n%s, seed %d: ", title, result.Options.Seed)
+		err = result.WriteText(w)
+	}
+	if err == nil && result.Failed > 0 {
+		err = errReported
+	}
+	return err
 }
 
 // findNodes makes all nodes that answer those to be measured.

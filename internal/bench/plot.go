@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"encoding/xml"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/ringkv/ringkv/internal/units"
 )
@@ -22,18 +20,37 @@ const (
 	rateColor             = "#9aa5b1"
 )
 
-// SVG draws the result: the latency at each percentile, and throughput and latency
-// over time.
-func (r *Result) SVG(title string) string {
-	p := &plot{}
-	p.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="Helvetica,Arial,sans-serif">`+"\n", plotWidth, plotHeight, plotWidth, plotHeight)
-	p.printf(`<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", plotWidth, plotHeight)
-	p.text(panelLeft, 36, 20, "start", "#1b2733", title)
-	p.text(panelLeft, 58, 13, "start", "#5b6875", r.describe())
-	r.drawPercentiles(p)
-	r.drawTimeline(p)
-	p.printf("</svg>\n")
-	return p.String()
+// canvas is what a result is drawn on. Colors are #rrggbb.
+type canvas interface {
+	// rect fills a rectangle; what it stands for is shown to who points at it, where
+	// the form of the picture can do that.
+	rect(x, y, width, height float64, color string, opacity float64, standsFor string)
+	// line is upright or level, and one unit wide.
+	line(x1, y1, x2, y2 float64, color string)
+	// curve joins the spots, two units wide.
+	curve(spots []spot, color string)
+	// text stands on y; x is its start, middle or end.
+	text(x, y float64, size int, anchor anchor, color, text string)
+}
+
+type spot struct{ x, y float64 }
+
+// anchor says which part of a text is where it is put: the words of SVG.
+type anchor string
+
+const (
+	start  anchor = "start"
+	middle anchor = "middle"
+	end    anchor = "end"
+)
+
+// draw draws the latency at each percentile, and throughput and latency over time.
+func (r *Result) draw(c canvas, title string) {
+	c.rect(0, 0, plotWidth, plotHeight, "#ffffff", 1, "")
+	c.text(panelLeft, 36, 20, start, "#1b2733", title)
+	c.text(panelLeft, 58, 13, start, "#5b6875", r.describe())
+	r.drawPercentiles(c)
+	r.drawTimeline(c)
 }
 
 // describe says in a line what was measured.
@@ -50,34 +67,6 @@ func (r *Result) describe() string {
 	return fmt.Sprintf("%s operations/s, %s; %d connections, pipeline %d, %s keys (%s), values of %s bytes, %.0f%% reads",
 		units.Count(int64(math.Round(r.PerSecond))), loop, o.Connections, o.Pipeline, units.Count(o.Keys), o.Distribution,
 		values, 100*o.ReadFraction)
-}
-
-// plot is SVG text that grows.
-type plot struct{ strings.Builder }
-
-func (p *plot) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
-
-func (p *plot) text(x, y float64, size int, anchor, color, text string) {
-	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(text)) // a Builder takes all
-	p.printf(`<text x="%.1f" y="%.1f" font-size="%d" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, size, anchor, color, &escaped)
-}
-
-func (p *plot) line(x1, y1, x2, y2 float64, color string) {
-	p.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", x1, y1, x2, y2, color)
-}
-
-type spot struct{ x, y float64 }
-
-func (p *plot) curve(spots []spot, color string) {
-	if len(spots) == 0 {
-		return
-	}
-	p.printf(`<polyline fill="none" stroke="%s" stroke-width="2" points="`, color)
-	for _, s := range spots {
-		p.printf("%.1f,%.1f ", s.x, s.y)
-	}
-	p.printf(`"/>` + "\n")
 }
 
 // scale maps values to the height of a panel.
@@ -112,11 +101,11 @@ func latencyScale(top float64, values []float64) scale {
 	return s
 }
 
-// drawLatencyAxis draws a line for each power of ten.
-func (p *plot) drawLatencyAxis(s scale) {
+// drawAxis draws a line for each power of ten.
+func (s scale) drawAxis(c canvas) {
 	for v := s.low; v <= s.high*1.001; v *= 10 {
-		p.line(panelLeft, s.y(v), panelLeft+panelWidth, s.y(v), "#e4e8ec")
-		p.text(panelLeft-8, s.y(v)+4, 12, "end", "#5b6875", ms(v))
+		c.line(panelLeft, s.y(v), panelLeft+panelWidth, s.y(v), "#e4e8ec")
+		c.text(panelLeft-8, s.y(v)+4, 12, end, "#5b6875", ms(v))
 	}
 }
 
@@ -127,7 +116,7 @@ func percentileX(percent, nines float64) float64 {
 	return panelLeft + panelWidth*min(-math.Log10(rest)/nines, 1)
 }
 
-func (r *Result) drawPercentiles(p *plot) {
+func (r *Result) drawPercentiles(c canvas) {
 	var values []float64
 	most := uint64(100)
 	for _, k := range r.kinds() {
@@ -138,13 +127,13 @@ func (r *Result) drawPercentiles(p *plot) {
 	}
 	nines := max(math.Ceil(math.Log10(float64(most))), 3)
 	s := latencyScale(topPanel, values)
-	p.text(panelLeft, topPanel-14, 15, "start", "#1b2733", "latency by percentile")
-	p.drawLatencyAxis(s)
+	c.text(panelLeft, topPanel-14, 15, start, "#1b2733", "latency by percentile")
+	s.drawAxis(c)
 	for n := 0.0; n < nines; n++ {
 		percent := 100 - math.Pow(10, 2-n)
 		x := percentileX(percent, nines)
-		p.line(x, topPanel, x, topPanel+panelHeight, "#eef1f4")
-		p.text(x, topPanel+panelHeight+18, 12, "middle", "#5b6875", fmt.Sprintf("%.*f%%", int(max(n-2, 0)), percent))
+		c.line(x, topPanel, x, topPanel+panelHeight, "#eef1f4")
+		c.text(x, topPanel+panelHeight+18, 12, middle, "#5b6875", fmt.Sprintf("%.*f%%", int(max(n-2, 0)), percent))
 	}
 	for i, k := range r.kinds() {
 		var spots []spot
@@ -155,16 +144,16 @@ func (r *Result) drawPercentiles(p *plot) {
 		if k.name == "writes" {
 			color = writeColor
 		}
-		p.curve(spots, color)
+		c.curve(spots, color)
 		l := k.result.Latency
-		p.text(panelLeft+panelWidth, topPanel-34+float64(17*i), 13, "end", color,
+		c.text(panelLeft+panelWidth, topPanel-34+float64(17*i), 13, end, color,
 			fmt.Sprintf("%s: p50 %s, p99 %s, p99.9 %s, max %s", k.name, ms(l.P50), ms(l.P99), ms(l.P999), ms(l.Max)))
 	}
 }
 
-func (r *Result) drawTimeline(p *plot) {
-	p.text(panelLeft, bottomPanel-14, 15, "start", "#1b2733", "over time")
-	p.text(panelLeft+panelWidth, bottomPanel-14, 13, "end", "#5b6875", "bars: operations a second; dark line: p99; light line: p50")
+func (r *Result) drawTimeline(c canvas) {
+	c.text(panelLeft, bottomPanel-14, 15, start, "#1b2733", "over time")
+	c.text(panelLeft+panelWidth, bottomPanel-14, 13, end, "#5b6875", "bars: operations a second; dark line: p99; light line: p50")
 	var values []float64
 	most := 1.0
 	for _, second := range r.Timeline {
@@ -179,19 +168,18 @@ func (r *Result) drawTimeline(p *plot) {
 	var p50, p99 []spot
 	for i, second := range r.Timeline {
 		x, y := panelLeft+step*float64(i), rate.y(second.PerSecond)
-		p.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" opacity="0.35"><title>%s/s</title></rect>`+"\n",
-			x+step*0.05, y, step*0.9, bottomPanel+panelHeight-y, rateColor, units.Count(int64(second.PerSecond)))
+		c.rect(x+step*0.05, y, step*0.9, bottomPanel+panelHeight-y, rateColor, 0.35, units.Count(int64(second.PerSecond))+"/s")
 		if second.Latency.P50 > 0 {
 			p50 = append(p50, spot{x + step/2, s.y(second.Latency.P50)})
 			p99 = append(p99, spot{x + step/2, s.y(second.Latency.P99)})
 		}
 	}
-	p.drawLatencyAxis(s)
-	p.curve(p50, "#8fb8e8")
-	p.curve(p99, "#1f4e8c")
+	s.drawAxis(c)
+	c.curve(p50, "#8fb8e8")
+	c.curve(p99, "#1f4e8c")
 	every := max(len(r.Timeline)/10, 1)
 	for i := 0; i < len(r.Timeline); i += every {
-		p.text(panelLeft+step*(float64(i)+0.5), bottomPanel+panelHeight+18, 12, "middle", "#5b6875", fmt.Sprintf("%.0fs", r.Timeline[i].At-r.Options.Warmup.Seconds()))
+		c.text(panelLeft+step*(float64(i)+0.5), bottomPanel+panelHeight+18, 12, middle, "#5b6875", fmt.Sprintf("%.0fs", r.Timeline[i].At-r.Options.Warmup.Seconds()))
 	}
-	p.text(panelLeft+panelWidth, bottomPanel+panelHeight+38, 12, "end", "#5b6875", fmt.Sprintf("most in a second: %s", units.Count(int64(most))))
+	c.text(panelLeft+panelWidth, bottomPanel+panelHeight+38, 12, end, "#5b6875", fmt.Sprintf("most in a second: %s", units.Count(int64(most))))
 }

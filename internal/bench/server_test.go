@@ -2,7 +2,10 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"net"
 	"strings"
@@ -284,4 +287,11 @@ func TestTheReportsSayWhatWasFound(t *testing.T) {
 	require.Regexp(t, `up to +\S+ +100\.0000% █+`, b.String())
 	wellFormed(t, r.SVG(`a <b> & "c"`))
 	wellFormed(t, (&Result{Options: o}).SVG("nothing measured"))
+	for _, r := range []*Result{r, {Options: o}} {
+		var picture bytes.Buffer
+		require.NoError(t, r.WritePNG(&picture, "µ"))
+		decoded, err := png.Decode(&picture)
+		require.NoError(t, err)
+		require.Equal(t, image.Rect(0, 0, plotWidth*pixels, plotHeight*pixels), decoded.Bounds())
+	}
 }
