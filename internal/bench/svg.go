@@ -1,50 +1,31 @@
 package bench
 
-import (
-	"encoding/xml"
-	"fmt"
-	"strings"
-)
+import "github.com/ringkv/ringkv/internal/svg"
 
 // SVG draws the result as a picture for browsers.
 func (r *Result) SVG(title string) string {
-	s := &svg{}
-	s.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="Helvetica,Arial,sans-serif">`+"\n", plotWidth, plotHeight, plotWidth, plotHeight)
+	s := drawing{svg.New(plotWidth, plotHeight)}
 	r.draw(s, title)
-	s.printf("</svg>\n")
 	return s.String()
 }
 
-// svg is a canvas of text that grows.
-type svg struct{ strings.Builder }
+// drawing is a canvas for browsers.
+type drawing struct{ *svg.Drawing }
 
-func (s *svg) printf(format string, args ...any) { fmt.Fprintf(s, format, args...) }
-
-func (s *svg) rect(x, y, width, height float64, color string, opacity float64, standsFor string) {
-	s.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" opacity="%.2f"><title>%s</title></rect>`+"\n", x, y, width, height, color, opacity, escape(standsFor))
+func (d drawing) rect(x, y, width, height float64, color string, opacity float64, standsFor string) {
+	d.Rect(x, y, width, height, color, opacity, standsFor)
 }
 
-func (s *svg) line(x1, y1, x2, y2 float64, color string) {
-	s.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", x1, y1, x2, y2, color)
-}
+func (d drawing) line(x1, y1, x2, y2 float64, color string) { d.Line(x1, y1, x2, y2, color) }
 
-func (s *svg) curve(spots []spot, color string) {
-	if len(spots) == 0 {
-		return
+func (d drawing) curve(spots []spot, color string) {
+	points := make([]svg.Point, len(spots))
+	for i, s := range spots {
+		points[i] = svg.Point{X: s.x, Y: s.y}
 	}
-	s.printf(`<polyline fill="none" stroke="%s" stroke-width="2" points="`, color)
-	for _, p := range spots {
-		s.printf("%.1f,%.1f ", p.x, p.y)
-	}
-	s.printf(`"/>` + "\n")
+	d.Curve(points, color)
 }
 
-func (s *svg) text(x, y float64, size int, anchor anchor, color, text string) {
-	s.printf(`<text x="%.1f" y="%.1f" font-size="%d" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, size, anchor, color, escape(text))
-}
-
-func escape(text string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes all
-	return b.String()
+func (d drawing) text(x, y float64, size int, anchor anchor, color, text string) {
+	d.Text(x, y, size, string(anchor), color, text)
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/ringkv/ringkv/internal/svg"
+)
+
+// The chart of ratios, in its own units.
+const (
+	chartWidth = 1000
+	chartLeft  = 430 // where the bars begin
+	chartRight = 930
+	chartTop   = 70
+	rowHeight  = 24
+)
+
+// The colours of bars, and of the mark for what is to be reached.
+const (
+	goodColor = "#3f8f5f"
+	badColor  = "#c8553d"
+	markColor = "#1b2733"
+)
+
+// goodness is how much better than the peer a row is: the ratio, turned over where
+// less is better. wanted is the same of the target, 0 if there is none.
+func (c *comparison) goodness() (middle, least, most, wanted float64) {
+	middle, least, most = c.ratios()
+	if c.Unit == "/s" {
+		return middle, least, most, c.Target.RatioAtLeast
+	}
+	if c.Target.RatioAtMost > 0 {
+		wanted = 1 / c.Target.RatioAtMost
+	}
+	return 1 / middle, 1 / most, 1 / least, wanted
+}
+
+// ratioChart draws a bar for every row that has a peer: how many times as good, on a
+// logarithmic scale, with the spread of the rounds and a mark at what is to be
+// reached.
+func (r *results) ratioChart() string {
+	var rows []comparison
+	low, high := 0.5, 2.0
+	for _, c := range r.Comparisons {
+		middle, least, most, wanted := c.goodness()
+		if len(c.Theirs) == 0 || math.IsInf(middle, 0) || math.IsNaN(middle) || middle <= 0 {
+			continue
+		}
+		rows = append(rows, c)
+		low, high = min(low, least), max(high, most, wanted)
+	}
+	low, high = math.Pow(2, math.Floor(math.Log2(low))), math.Pow(2, math.Ceil(math.Log2(high)))
+	x := func(v float64) float64 {
+		return chartLeft + (chartRight-chartLeft)*math.Log2(v/low)/math.Log2(high/low)
+	}
+	bottom := float64(chartTop + rowHeight*len(rows))
+	d := svg.New(chartWidth, int(bottom)+30)
+	d.Text(20, 30, 20, "start", svg.Ink, "ringkv beside its peers")
+	d.Text(20, 50, 13, "start", svg.Faint, "how many times as good (rate, or time and memory turned over); thin line: spread of the rounds; black mark: to reach")
+	for v := low; v <= high; v *= 2 {
+		d.Line(x(v), chartTop-5, x(v), bottom, svg.Grid)
+		d.Text(x(v), bottom+18, 12, "middle", svg.Faint, fmt.Sprintf("%g", v))
+	}
+	for i := range rows {
+		c, y := &rows[i], float64(chartTop+rowHeight*i)
+		middle, least, most, wanted := c.goodness()
+		color := goodColor
+		if wanted > 0 && !c.reached() || wanted == 0 && middle < 1 {
+			color = badColor
+		}
+		from, to := min(x(1), x(middle)), max(x(1), x(middle))
+		d.Rect(from, y+4, to-from, rowHeight-10, color)
+		d.Line(x(least), y+rowHeight/2-1, x(most), y+rowHeight/2-1, svg.Ink)
+		if wanted > 0 {
+			d.Rect(x(wanted)-1.5, y+1, 3, rowHeight-4, markColor)
+		}
+		d.Text(chartLeft-60, y+16, 12, "end", svg.Ink, c.Group+": "+c.Work)
+		d.Text(chartRight+8, y+16, 12, "start", svg.Faint, fmt.Sprintf("%.2f", middle))
+	}
+	d.Line(x(1), chartTop-5, x(1), bottom, svg.Faint)
+	return d.String()
+}
