@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,7 @@ func Run(ctx context.Context, o Options, progress func(Second)) (*Result, error)
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if err := reach(ctx, o.Addresses); err != nil {
+	if err := reach(ctx, &o); err != nil {
 		return nil, err
 	}
 	var z *zipf
@@ -78,9 +79,10 @@ func Run(ctx context.Context, o Options, progress func(Second)) (*Result, error)
 	var all sync.WaitGroup
 	for i := range o.Connections {
 		w := &worker{
-			options: &run.options, address: o.Addresses[i%len(o.Addresses)], routes: routes, keys: newChooser(&o, z, next, i), schedule: newSchedule(&o, i),
+			options: &run.options, home: i, address: o.Addresses[i%len(o.Addresses)], routes: routes, keys: newChooser(&o, z, next, i), schedule: newSchedule(&o, i),
 			recorder: run.recorders[i%len(run.recorders)], began: run.began, left: left, values: values,
 		}
+		run.workers = append(run.workers, w)
 		all.Go(func() { w.run(ctx) })
 	}
 	done := make(chan struct{})
@@ -93,20 +95,28 @@ func Run(ctx context.Context, o Options, progress func(Second)) (*Result, error)
 }
 
 // reach fails early and clearly where nothing listens.
-func reach(ctx context.Context, addresses []string) error {
+func reach(ctx context.Context, o *Options) error {
 	var errs []error
-	for _, a := range addresses {
-		conn, err := respclient.Dial(ctx, a)
+	for _, a := range o.Addresses {
+		conn, err := o.question(ctx, a)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		_ = conn.Close() // it was only a question
 	}
-	if len(errs) == len(addresses) {
+	if len(errs) == len(o.Addresses) {
 		return errors.Join(errs...)
 	}
 	return nil
+}
+
+// question connects to a server of either kind.
+func (o *Options) question(ctx context.Context, address string) (io.Closer, error) {
+	if o.Dial != nil {
+		return o.Dial(ctx, address)
+	}
+	return respclient.Dial(ctx, address)
 }
 
 // run is a measurement under way.
@@ -114,6 +124,7 @@ type run struct {
 	options   Options
 	progress  func(Second)
 	recorders []*recorder
+	workers   []*worker
 	began     time.Time
 	ended     time.Duration
 	seconds   []Second
@@ -183,6 +194,9 @@ func (r *run) result() *Result {
 	out.PerSecond = float64(out.Operations) / elapsed
 	for _, n := range t.failed {
 		out.Failed += n
+	}
+	for _, w := range r.workers { // they have ended
+		out.LongestGap = max(out.LongestGap, millis(w.gap.longest.Microseconds()))
 	}
 	return out
 }

@@ -21,7 +21,8 @@ const (
 // Options say what to measure. All fields are needed but where a zero value has a
 // meaning.
 type Options struct {
-	// Addresses are host:port; connections are spread over them in turn.
+	// Addresses are host:port; connections are spread over them in turn. One that is
+	// lost is made again to the next address.
 	Addresses []string `json:"addresses"`
 	// ClusterMode makes every connection a client of Redis Cluster, with a
 	// connection to each server that it needs: a command goes to the server of its
@@ -30,7 +31,9 @@ type Options struct {
 	ClusterMode bool `json:"clusterMode"`
 	// Reach says where a server that the cluster names can be reached from here, if
 	// that is elsewhere.
-	Reach map[string]string `json:"-"`
+	Reach map[string]string `json:"reach,omitempty"`
+	// Dial connects to servers that are no Redis; nil means Redis.
+	Dial Dial `json:"-"`
 	// Connections, each with one stream of commands, and Pipeline, the most
 	// commands that a connection has under way.
 	Connections int `json:"connections"`
@@ -93,6 +96,8 @@ func (o *Options) Check() error {
 		return fmt.Errorf("values of %d to %d bytes: want 0 to %d, the smaller first", o.MinValueBytes, o.MaxValueBytes, maxValueBytes)
 	case !(o.ReadFraction >= 0 && o.ReadFraction <= 1):
 		return fmt.Errorf("read fraction %v: want 0 to 1", o.ReadFraction)
+	case o.ClusterMode && o.Dial != nil:
+		return errors.New("only Redis has a cluster mode")
 	case o.Timeout <= 0:
 		return fmt.Errorf("timeout %v: want a positive one", o.Timeout)
 	}

@@ -20,9 +20,13 @@ type Result struct {
 	ErrorSamples map[string]string `json:"errorSamples,omitempty"`
 	Missing      uint64            `json:"missing"`    // reads of keys that were not there
 	Redirected   uint64            `json:"redirected"` // times that a command was sent on by MOVED; only in cluster mode
-	Reads        KindResult        `json:"reads"`
-	Writes       KindResult        `json:"writes"`
-	Timeline     []Second          `json:"timeline"`
+	// LongestGap is the longest time in milliseconds that any connection was without
+	// an answer, errors not counted as answers: in a closed loop, how long somebody
+	// was cut off.
+	LongestGap float64    `json:"longestGapMillis"`
+	Reads      KindResult `json:"reads"`
+	Writes     KindResult `json:"writes"`
+	Timeline   []Second   `json:"timeline"`
 }
 
 // KindResult is the result of the reads or of the writes.

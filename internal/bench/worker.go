@@ -15,7 +15,8 @@ import (
 // server. It is used by one goroutine.
 type worker struct {
 	options  *Options
-	address  string  // of the only server outside of cluster mode
+	home     int     // whose turn it is of the addresses, modulo their number
+	address  string  // of the server outside of cluster mode
 	routes   *router // nil outside of cluster mode
 	keys     *chooser
 	schedule *schedule
@@ -24,7 +25,10 @@ type worker struct {
 	left     *atomic.Int64 // commands that may still be sent and count, of all workers; nil for no bound
 	values   []byte        // random bytes to take values from
 
-	links map[string]*link // by server
+	links   map[string]*link // by server
+	foreign foreign          // instead of links where the server is no Redis
+	lost    int              // turns that broke, one after the other
+	gap     gap
 
 	// Of the turn under way:
 
@@ -35,13 +39,25 @@ type worker struct {
 	busy     []*link // that have something to send
 }
 
-// redial is the pause after a connection that could not be made.
+// gap is the longest time without an answer.
+type gap struct{ from, longest time.Duration }
+
+// until notes an answer, or the end.
+func (g *gap) until(at time.Duration) {
+	g.longest = max(g.longest, at-g.from)
+	g.from = max(g.from, at)
+}
+
+// redial is the pause after a connection to each of the addresses was lost or could
+// not be made.
 const redial = 50 * time.Millisecond
 
 // run sends commands until ctx ends or none are left.
 func (w *worker) run(ctx context.Context) {
 	w.links = make(map[string]*link)
 	defer w.drop()
+	w.gap.from = w.options.Warmup
+	defer func() { w.gap.until(time.Since(w.began)) }()
 	for ctx.Err() == nil {
 		now := time.Since(w.began)
 		if w.due = w.schedule.take(now, w.due[:0]); len(w.due) == 0 {
@@ -53,7 +69,13 @@ func (w *worker) run(ctx context.Context) {
 		if w.due = w.claim(w.due); len(w.due) == 0 {
 			return
 		}
-		if !w.turn(ctx) && !pause(ctx, redial) {
+		if w.turn(ctx) {
+			w.lost = 0
+			continue
+		}
+		w.home++
+		w.address = w.options.Addresses[w.home%len(w.options.Addresses)]
+		if w.lost++; w.lost%len(w.options.Addresses) == 0 && !pause(ctx, redial) {
 			return
 		}
 	}
@@ -88,6 +110,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 // turn sends what is due and records the answers. It returns false if a connection
 // broke or could not be made.
 func (w *worker) turn(ctx context.Context) bool {
+	if w.options.Dial != nil {
+		return w.turnForeign(ctx)
+	}
 	w.compose()
 	whole := true
 	for w.dispatch() {
@@ -96,11 +121,21 @@ func (w *worker) turn(ctx context.Context) bool {
 			return true // the end: what was not answered does not count
 		}
 	}
-	w.recorder.record(w.outcomes)
+	w.record()
 	if !whole && w.routes != nil {
 		w.routes.broken(ctx)
 	}
 	return whole
+}
+
+// record records the turn.
+func (w *worker) record() {
+	for i := range w.outcomes {
+		if o := &w.outcomes[i]; o.err == nil {
+			w.gap.until(o.end)
+		}
+	}
+	w.recorder.record(w.outcomes)
 }
 
 // compose makes the commands that are due.
@@ -221,4 +256,5 @@ func (w *worker) drop() {
 	for _, l := range w.links {
 		l.drop()
 	}
+	w.foreign.drop()
 }
