@@ -6,6 +6,7 @@ E2E_TIMEOUT  ?= 60m
 E2E_ARGS     ?=
 BENCH        ?= .
 TIME         ?= 10m
+ROUNDS       ?= 3
 
 # The kind cluster's own file: nobody's kubeconfig is touched, whatever KUBECONFIG says outside.
 kind_config := $(CURDIR)/build/kubeconfig
@@ -13,7 +14,7 @@ go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 packages    := go list ./... | grep -v -e /test/e2e -e /test/compat
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test compat compat-packages sim test-race lint fmt bench generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test compat compat-packages sim test-race lint fmt bench bench-peers generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,10 +47,18 @@ test-race: ## Run the data path's tests under the race detector, the long ones s
 
 lint: ## Check style, common mistakes and the allowed import directions
 	@linter=$$(hack/tool golangci-lint) && "$$linter" run
+	go -C test/bench/etcd vet ./...
 	@buf=$$(hack/tool buf) && cd api && "$$buf" lint && "$$buf" format --diff --exit-code
 
 bench: ## Run the benchmarks; BENCH=pattern chooses some of them
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./internal/...
+
+bench-peers: build ## Measure beside Redis and etcd, into docs/performance.md; ONLY=group,... ROUNDS=n TIME=3s (12 minutes; redis-server must be there)
+	@mkdir -p build/bench
+	go -C test/bench/etcd build -o '$(CURDIR)/build/bench/etcd-load' .
+	go build -o build/bench/bench ./test/bench
+	@etcd=$$(hack/tool etcd) && build/bench/bench -etcd "$$etcd" -etcd-load build/bench/etcd-load -only '$(ONLY)' -rounds '$(ROUNDS)' \
+	  $(if $(filter command environment,$(origin TIME)),-time '$(TIME)') $(BENCH_ARGS)
 
 ##@ When the code changes
 

@@ -70,10 +70,10 @@ func (r *results) ratioChart() string {
 			color = badColor
 		}
 		from, to := min(x(1), x(middle)), max(x(1), x(middle))
-		d.Rect(from, y+4, to-from, rowHeight-10, color)
+		d.Rect(from, y+4, to-from, rowHeight-10, color, 1, "")
 		d.Line(x(least), y+rowHeight/2-1, x(most), y+rowHeight/2-1, svg.Ink)
 		if wanted > 0 {
-			d.Rect(x(wanted)-1.5, y+1, 3, rowHeight-4, markColor)
+			d.Rect(x(wanted)-1.5, y+1, 3, rowHeight-4, markColor, 1, "")
 		}
 		d.Text(chartLeft-60, y+16, 12, "end", svg.Ink, c.Group+": "+c.Work)
 		d.Text(chartRight+8, y+16, 12, "start", svg.Faint, fmt.Sprintf("%.2f", middle))

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"github.com/ringkv/ringkv/internal/bench"
 )
 
 // The names of the peers in the report.
@@ -65,21 +63,17 @@ type rate struct {
 	connections int
 	pipeline    int
 	reads       bool
-	route       bench.Route
-	clusterPort bool // the one for clients of Redis Cluster
+	asks        asked
 }
 
 // measure runs the load for the time and notes the rate and the p99 as a work of its
 // own. Any failed command is an error: a rate with failures says nothing.
 func (r *run) measure(ctx context.Context, c *contest, system string, s server, w rate) error {
 	o := order(s.addresses(), w.connections)
-	if ours, ok := s.(*ringkvServer); ok && w.route != bench.RouteAny {
-		o.ClusterAddresses = ours.clusterAddresses()
-		if w.clusterPort {
-			o.Addresses = o.ClusterAddresses
-		}
+	if ours, ok := s.(*ringkvServer); ok && w.asks != anyNode {
+		ours.direct(&o, w.asks)
 	}
-	o.Pipeline, o.Duration, o.Warmup, o.Route = max(w.pipeline, 1), r.time, r.time/4, w.route
+	o.Pipeline, o.Duration, o.Warmup = max(w.pipeline, 1), r.time, r.time/4
 	if w.reads {
 		o.ReadFraction = 1
 	}

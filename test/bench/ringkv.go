@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ringkv/ringkv/internal/bench"
 	"github.com/ringkv/ringkv/internal/localcluster"
 )
 
@@ -89,6 +90,32 @@ func (s *ringkvServer) clusterAddresses() (out []string) {
 		out = append(out, n.Cluster)
 	}
 	return out
+}
+
+// asked says which node of ringkv a command goes to.
+type asked int
+
+const (
+	anyNode     asked = iota // whatever it leads
+	clusterPort              // the leader of the key, as a client of Redis Cluster does
+	leader                   // the leader, at the port that serves every key
+	wrongNode                // another one than the leader, at that port
+)
+
+// direct makes a load that asks anybody ask who it should. Clients learn from CLUSTER
+// SLOTS who leads; that they reach somebody else there is how a node is asked for what
+// it does not lead.
+func (s *ringkvServer) direct(o *bench.Options, who asked) {
+	o.ClusterMode, o.Addresses, o.Reach = true, s.clusterAddresses(), map[string]string{}
+	nodes := s.nodes()
+	for i, n := range nodes {
+		switch who {
+		case leader:
+			o.Reach[n.Cluster] = n.RESP
+		case wrongNode:
+			o.Reach[n.Cluster] = nodes[(i+1)%len(nodes)].RESP
+		}
+	}
 }
 
 func (s *ringkvServer) pids() (pids []int, err error) {

@@ -71,7 +71,7 @@ type connection struct {
 }
 
 // Exchange executes the commands one after the other: etcd has no pipelines.
-func (c *connection) Exchange(deadline time.Time, commands []bench.Command, answered func(int, bool, error)) error {
+func (c *connection) Exchange(deadline time.Time, commands []bench.Command, answered func(int, bool)) error {
 	ctx, cancel := context.WithDeadline(c.ctx, deadline)
 	defer cancel()
 	for i := range commands {
@@ -79,7 +79,7 @@ func (c *connection) Exchange(deadline time.Time, commands []bench.Command, answ
 		if err != nil {
 			return err
 		}
-		answered(i, missing, nil)
+		answered(i, missing)
 	}
 	return nil
 }
