@@ -74,7 +74,8 @@ func run(ctx context.Context, f *flags) error {
 		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,
 		PeerAddress: f.advertised(listeners.peer), RESPAddress: f.advertised(listeners.resp),
 		ClusterAddress: f.announced(listeners.cluster), HTTPAddress: f.advertised(listeners.http),
-		MemoryLimit: limit, HistoryBytes: f.watchHistory, Logger: logger, Version: buildVersion(),
+		MetricsAddress: f.advertised(listeners.metrics),
+		MemoryLimit:    limit, HistoryBytes: f.watchHistory, Logger: logger, Version: buildVersion(),
 		Fatal: func(err error) {
 			// The log cannot be trusted any more: nothing may be acknowledged from
 			// here on, so the process ends without another step.

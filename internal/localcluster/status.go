@@ -169,9 +169,10 @@ func (c *Cluster) ask(ctx context.Context, n *Node) answer {
 		}
 	}
 	reason := ""
-	if n.Metrics != "" { // where an external node serves its health, nobody has said
+	if n.Metrics != "" { // nobody promises that an external node's port is open to us
 		reason = notReady(ctx, n.Metrics)
 	}
+	n.Metrics = cmp.Or(n.Metrics, status.MetricsAddress)
 	if n.Problem = reason; reason == "" && len(status.Problems) > 0 {
 		n.Problem = status.Problems[0]
 	}

@@ -114,6 +114,7 @@ func TestNodesThatSomebodyElseRunsAreCoordinated(t *testing.T) {
 	require.Contains(t, c.must("put", "apple", "123"), "-> ok, version 1 (leader)")
 	require.Contains(t, c.must("status"), "3 of 3 nodes up")
 	c.must("doctor")
+	require.Contains(t, c.must("top", "--interval", "1ms", "-o", "json"), `"rates": {`, "the nodes say where their metrics are")
 
 	// The coordinator is not needed to serve, and finds all as it was.
 	c.coordinator.stop()

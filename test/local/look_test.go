@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,7 +83,7 @@ func TestPlanRingAndBenchWorkOnARunningCluster(t *testing.T) {
 	require.Contains(t, c.must("ring"), "128")
 
 	file := filepath.Join(t.TempDir(), "bench.json")
-	out = c.must("bench", "--count", "5000", "--duration", "0", "--keys", "1000", "--warmup", "0s", "-P", "8", "--json", file)
+	out = c.must("bench", "--count", "5000", "--keys", "1000", "--warmup", "0s", "-P", "8", "--json", file)
 	require.Contains(t, out, "5,000 operations in ")
 	var result struct{ Operations, Failed, Missing int }
 	content, err := os.ReadFile(file)
@@ -90,6 +91,11 @@ func TestPlanRingAndBenchWorkOnARunningCluster(t *testing.T) {
 	require.NoError(t, json.Unmarshal(content, &result))
 	require.Equal(t, 5000, result.Operations)
 	require.Zero(t, result.Failed+result.Missing)
+	out = c.must("bench", "--cluster-mode", "--count", "5000", "--keys", "1000", "--warmup", "0s", "-P", "8", "--png", file)
+	require.Contains(t, out, "5,000 operations in ")
+	content, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "image/png", http.DetectContentType(content))
 	require.Contains(t, c.must("stats"), "keys                1000")
 	c.stop()
 }

@@ -20,6 +20,7 @@ type NodeStatus struct {
 	RESPAddress    string `json:"respAddress"`
 	ClusterAddress string `json:"clusterAddress,omitempty"`
 	HTTPAddress    string `json:"httpAddress,omitempty"`
+	MetricsAddress string `json:"metricsAddress,omitempty"`
 
 	DiskTotal   uint64 `json:"diskTotal"` // bytes
 	DiskFree    uint64 `json:"diskFree"`

@@ -55,7 +55,7 @@ type Options struct {
 	Name string
 	Zone string
 	// Addresses as host:port, as others reach this node.
-	PeerAddress, RESPAddress, ClusterAddress, HTTPAddress string
+	PeerAddress, RESPAddress, ClusterAddress, HTTPAddress, MetricsAddress string
 	// MemoryLimit is the most bytes that data may take; 0 means no limit.
 	MemoryLimit uint64
 	// HistoryBytes is how much of each partition's newest changes is kept in memory for
