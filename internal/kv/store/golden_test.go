@@ -32,6 +32,7 @@ func goldenSnapshot(t *testing.T) []byte {
 	}
 	s.Set([]byte("deleted"), []byte("v"), 0)
 	s.Delete([]byte("deleted"))
+	s.Remember(RequestID{1}, Fingerprint{2}, []byte("answer"), 4_102_444_800_000, 1)
 	return snapshotBytes(t, s)
 }
 
@@ -47,8 +48,17 @@ func TestSnapshotsOfAllFormatsAreRead(t *testing.T) {
 			require.True(t, there, "key %q", key)
 			require.Equal(t, want, got, "key %q", key)
 		}
-		if format := binary.LittleEndian.Uint32(content[8:]); format >= 2 {
+		format := binary.LittleEndian.Uint32(content[8:])
+		if format >= 2 {
 			require.True(t, s.SetSince([]byte("deleted"), 8), "deleted keys are remembered since format 2")
+		}
+		asked, answer, remembered := s.Answer(RequestID{1}, 4_102_444_800_000)
+		if format >= 3 {
+			require.True(t, remembered, "answers are remembered since format 3")
+			require.Equal(t, Fingerprint{2}, asked)
+			require.Equal(t, "answer", string(answer))
+		} else {
+			require.False(t, remembered)
 		}
 		again := New(1)
 		require.NoError(t, again.Restore(bytes.NewReader(snapshotBytes(t, s))))

@@ -47,7 +47,7 @@ func (s *Store) Restore(r io.Reader) error {
 	if s.history != nil {
 		s.KeepHistory(s.history.limit)
 	}
-	s.seed, s.revision, s.gone = fresh.seed, fresh.revision, fresh.gone
+	s.seed, s.revision, s.gone, s.answers = fresh.seed, fresh.revision, fresh.gone, fresh.answers
 	return nil
 }
 
@@ -60,11 +60,12 @@ func load(src io.Reader) (*Store, error) {
 	if string(head[:8]) != snapshotMagic {
 		return nil, fmt.Errorf("it does not begin with %s: %w", snapshotMagic, ErrCorrupt)
 	}
-	switch f := binary.LittleEndian.Uint32(head[8:]); {
-	case f < 1:
-		return nil, fmt.Errorf("it has format %d: %w", f, ErrCorrupt)
-	case f > snapshotFormat:
-		return nil, fmt.Errorf("it has format %d, this program reads up to %d: %w", f, snapshotFormat, ErrLaterFormat)
+	format := binary.LittleEndian.Uint32(head[8:])
+	switch {
+	case format < 1:
+		return nil, fmt.Errorf("it has format %d: %w", format, ErrCorrupt)
+	case format > snapshotFormat:
+		return nil, fmt.Errorf("it has format %d, this program reads up to %d: %w", format, snapshotFormat, ErrLaterFormat)
 	}
 	fresh := New(binary.LittleEndian.Uint64(head[16:]))
 	fresh.revision = binary.LittleEndian.Uint64(head[24:])
@@ -75,6 +76,11 @@ func load(src io.Reader) (*Store, error) {
 	for n := uint64(0); n < count; n++ {
 		if err := fresh.loadRecord(in); err != nil {
 			return nil, fmt.Errorf("key %d of %d, at byte %d: %w", n+1, count, in.n, err)
+		}
+	}
+	if format > formatWithoutAnswers {
+		if err := fresh.answers.load(in); err != nil {
+			return nil, err
 		}
 	}
 	want := in.crc
@@ -136,6 +142,35 @@ func (s *Store) loadRecord(in *summingReader) error {
 		return fmt.Errorf("a key comes twice: %w", ErrCorrupt)
 	}
 	s.set(key, value, int64(expireAt), version)
+	return nil
+}
+
+// load reads the answers and their number.
+func (m *answers) load(in *summingReader) error {
+	head, err := in.next(8)
+	if err != nil {
+		return err
+	}
+	count := binary.LittleEndian.Uint64(head)
+	for n := uint64(0); n < count; n++ {
+		h, err := in.next(answerHeader)
+		if err != nil {
+			return fmt.Errorf("answer %d of %d: %w", n+1, count, err)
+		}
+		a := storedAnswer(h)
+		id, asked, expireAt, size := a.id(), a.fingerprint(), a.expireAt(), a.size()-answerHeader
+		switch {
+		case expireAt < 0:
+			return fmt.Errorf("answer %d of %d expires at %d: %w", n+1, count, expireAt, ErrCorrupt)
+		case size > MaxAnswerBytes || m.size+answerCost+size > AnswersBytes:
+			return fmt.Errorf("answer %d of %d is longer than there is room for: %w", n+1, count, ErrCorrupt)
+		}
+		answer, err := in.next(size)
+		if err != nil {
+			return fmt.Errorf("answer %d of %d: %w", n+1, count, err)
+		}
+		m.add(id, asked, answer, expireAt)
+	}
 	return nil
 }
 

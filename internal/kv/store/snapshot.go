@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // The snapshot format, little endian:
@@ -17,18 +18,26 @@ import (
 //	+---------+
 //	| keyLen | valueLen | version | expireAt | key | value |   count times
 //	+--------+----------+---------+----------+-----+-------+
+//	| answers |                                              their number
+//	+----+----+--------+----------+--------+--------+
+//	| id | fingerprint | expireAt | length | answer |        answers times, oldest first
+//	+----+-------------+----------+--------+--------+
 //	| crc32c |                                               of all before it
 //	+--------+
 //
-// format, gone, keyLen, valueLen and crc32c are 4 bytes, the others 8. gone is the
-// number of buckets that deleted keys are remembered in, or 0 if there was none
-// yet. Format 1 differs in that it always has 0 there.
+// format, gone, keyLen, valueLen, length and crc32c are 4 bytes, id and fingerprint 16,
+// the others 8. gone is the number of buckets that deleted keys are remembered in, or 0
+// if there was none yet.
+//
+// Format 2 lacks the answers and their number. It is written when there are none, so that
+// nodes of earlier versions can read it. Format 1 is format 2 with 0 as gone.
 const (
-	snapshotMagic    = "RKVSTATE"
-	snapshotFormat   = 2
-	snapshotHeader   = 40
-	snapshotRecord   = 24
-	snapshotBuffered = 64 << 10
+	snapshotMagic        = "RKVSTATE"
+	snapshotFormat       = 3
+	formatWithoutAnswers = 2
+	snapshotHeader       = 40
+	snapshotRecord       = 24
+	snapshotBuffered     = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -43,9 +52,11 @@ type Snapshot struct {
 	revision uint64
 	count    int
 	gone     gone
+	answers  []answerChunk
+	answered int // how many answers there are
 }
 
-// Snapshot freezes the content. It copies neither keys nor entries, only the list
+// Snapshot freezes the content. It copies neither keys nor entries, only the lists
 // of segments (24 bytes for about 150 keys) and of chunks; what is changed later
 // is copied then. It needs the lock for writing.
 func (s *Store) Snapshot() *Snapshot {
@@ -57,6 +68,8 @@ func (s *Store) Snapshot() *Snapshot {
 		revision: s.revision,
 		count:    s.index.count,
 		gone:     s.gone,
+		answers:  slices.Clone(s.answers.chunks),
+		answered: s.answers.count,
 	}
 	for n := range s.index.segments {
 		if g := &s.index.segments[n]; g.count > 0 {
@@ -107,7 +120,11 @@ func (p *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	}
 	head := make([]byte, 0, snapshotHeader+8*len(buckets))
 	head = append(head, snapshotMagic...)
-	head = binary.LittleEndian.AppendUint32(head, snapshotFormat)
+	format := uint32(snapshotFormat)
+	if p.answered == 0 {
+		format = formatWithoutAnswers
+	}
+	head = binary.LittleEndian.AppendUint32(head, format)
 	head = binary.LittleEndian.AppendUint32(head, uint32(len(buckets)))
 	head = binary.LittleEndian.AppendUint64(head, p.seed)
 	head = binary.LittleEndian.AppendUint64(head, p.revision)
@@ -126,6 +143,12 @@ func (p *Snapshot) WriteTo(w io.Writer) (int64, error) {
 		}
 		if sum.err != nil {
 			break
+		}
+	}
+	if p.answered > 0 {
+		b.Write(binary.LittleEndian.AppendUint64(nil, uint64(p.answered)))
+		for _, c := range p.answers {
+			b.Write(c.buf[c.head:])
 		}
 	}
 	if err := b.Flush(); err != nil {

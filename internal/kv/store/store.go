@@ -31,6 +31,7 @@ type Store struct {
 	compact  compaction
 	expiry   expiry
 	gone     gone
+	answers  answers
 	seed     uint64
 	revision uint64
 	history  *history // nil: none is kept
@@ -90,7 +91,7 @@ func (s *Store) remove(key []byte, kind ChangeKind) bool {
 	return true
 }
 
-// Clear removes all keys. It needs the lock for writing.
+// Clear removes all keys; the memory of answers stays. It needs the lock for writing.
 func (s *Store) Clear() {
 	s.noteAllGone()
 	s.revision++
@@ -120,10 +121,11 @@ func ItemBytes(key []byte, it Item) int {
 }
 
 // MemoryBytes returns the bytes that the store holds from the process: records,
-// dead records, free room, index, history, and what snapshots keep alive. It needs
-// the lock for reading.
+// dead records, free room, index, answers, history, and what snapshots keep alive. It
+// needs the lock for reading.
 func (s *Store) MemoryBytes() int64 {
-	return s.arena.held + s.pinned + s.index.bytes() + int64(cap(s.arena.chunks))*48 + s.history.held()
+	return s.arena.held + s.pinned + s.index.bytes() + int64(cap(s.arena.chunks))*48 +
+		s.answers.memory() + s.history.held()
 }
 
 // Revision returns a number that every Set, every Delete of a present key and
@@ -131,12 +133,12 @@ func (s *Store) MemoryBytes() int64 {
 func (s *Store) Revision() uint64 { return s.revision }
 
 // Hash returns a number that is equal for two stores with the same revision, the
-// same keys, values, expiry times and versions, and the same memory of deleted
-// keys, however they came about, and almost surely differs otherwise. It looks at everything, and needs the lock for
-// reading.
+// same keys, values, expiry times and versions, and the same memory of deleted keys
+// and of answers, however they came about, and almost surely differs otherwise. It
+// looks at everything, and needs the lock for reading.
 func (s *Store) Hash() uint64 {
 	const keySeed, valueSeed = 0x72696e676b76, 0x6b76
-	sum := mix(s.revision^wy0, wy1)
+	sum := mix(s.revision^wy0, wy1) + s.answers.hash()
 	for i, version := range s.gone {
 		sum += mix(version^wy2, uint64(i)^wy0)
 	}

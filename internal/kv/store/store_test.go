@@ -267,6 +267,7 @@ func TestRestoreRefusesEveryDamage(t *testing.T) {
 	for i := range 20 {
 		s.Set(benchKey(nil, i), make([]byte, 10), int64(i))
 	}
+	s.Remember(RequestID{1}, Fingerprint{2}, []byte("answer"), 9, 1)
 	good := snapshotBytes(t, s)
 	target := New(9)
 	target.Set([]byte("old"), []byte("v"), 0)
@@ -289,6 +290,7 @@ func TestRestoreRefusesEveryDamage(t *testing.T) {
 		b = b[:len(b)-4]
 		return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	}
+	answer := len(good) - 4 - len("answer") - answerHeader
 	for what, change := range map[string]func(b []byte){
 		"huge key":          func(b []byte) { binary.LittleEndian.PutUint32(b[40:], 1<<31-1) },
 		"huge value":        func(b []byte) { binary.LittleEndian.PutUint32(b[44:], 1<<32-1) },
@@ -297,7 +299,10 @@ func TestRestoreRefusesEveryDamage(t *testing.T) {
 		"negative expiry":   func(b []byte) { binary.LittleEndian.PutUint64(b[56:], 1<<63) },
 		"too many keys":     func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 1<<62) },
 		"the same key":      func(b []byte) { copy(b[40+50:], b[40:90]) },
-		"an unknown format": func(b []byte) { b[8] = 3 },
+		"an unknown format": func(b []byte) { b[8] = snapshotFormat + 1 },
+		"too many answers":  func(b []byte) { binary.LittleEndian.PutUint64(b[answer-8:], 1<<62) },
+		"an answer expired": func(b []byte) { binary.LittleEndian.PutUint64(b[answer+32:], 1<<63) },
+		"huge answer":       func(b []byte) { binary.LittleEndian.PutUint32(b[answer+40:], 1<<32-1) },
 		"odd buckets":       func(b []byte) { b[12] = 1 },
 		"missing buckets":   func(b []byte) { binary.LittleEndian.PutUint32(b[12:], goneBuckets) },
 	} {
@@ -334,6 +339,8 @@ func FuzzRestore(f *testing.F) {
 	s := New(3)
 	f.Add(snapshotBytes(f, s))
 	s.Set([]byte("k"), []byte("v"), 5)
+	f.Add(snapshotBytes(f, s))
+	s.Remember(RequestID{1}, Fingerprint{2}, []byte("answer"), 9, 1)
 	f.Add(snapshotBytes(f, s))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Most inputs would only test the checksum, so it is made right.
