@@ -92,7 +92,8 @@ const (
 	Reason_REASON_OVERFLOW Reason = 5
 	// Unavailable: certainly not executed; it can be sent again.
 	Reason_REASON_NOT_EXECUTED Reason = 6
-	// Aborted: executed or not, or yet to be. Do not simply send it again.
+	// Aborted: executed or not, or yet to be. Without an idempotency key do not simply send
+	// it again.
 	Reason_REASON_OUTCOME_UNKNOWN Reason = 7
 	// ResourceExhausted: the memory limit was reached; reads and deletes go on.
 	Reason_REASON_OUT_OF_MEMORY Reason = 8
@@ -101,6 +102,8 @@ const (
 	// OutOfRange: the changes after the revision to begin at are not kept any more. Read
 	// the keys anew, and watch from before that.
 	Reason_REASON_COMPACTED Reason = 10
+	// InvalidArgument: the idempotency key has been used for another write.
+	Reason_REASON_KEY_REUSED Reason = 11
 )
 
 // Enum value maps for Reason.
@@ -117,6 +120,7 @@ var (
 		8:  "REASON_OUT_OF_MEMORY",
 		9:  "REASON_DISK_FULL",
 		10: "REASON_COMPACTED",
+		11: "REASON_KEY_REUSED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":       0,
@@ -130,6 +134,7 @@ var (
 		"REASON_OUT_OF_MEMORY":     8,
 		"REASON_DISK_FULL":         9,
 		"REASON_COMPACTED":         10,
+		"REASON_KEY_REUSED":        11,
 	}
 )
 
@@ -402,6 +407,8 @@ type PutRequest struct {
 	IfAbsent bool `protobuf:"varint,6,opt,name=if_absent,json=ifAbsent,proto3" json:"if_absent,omitempty"`
 	// Asks for what the key held before.
 	ReturnPrevious bool `protobuf:"varint,7,opt,name=return_previous,json=returnPrevious,proto3" json:"return_previous,omitempty"`
+	// Executes the write once, however often it is sent; not set: each time.
+	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -485,6 +492,13 @@ func (x *PutRequest) GetReturnPrevious() bool {
 	return false
 }
 
+func (x *PutRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
 type PutResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version of the new value.
@@ -546,6 +560,8 @@ type DeleteRequest struct {
 	IfVersion *uint64 `protobuf:"varint,2,opt,name=if_version,json=ifVersion,proto3,oneof" json:"if_version,omitempty"`
 	// Asks for what the key held before.
 	ReturnPrevious bool `protobuf:"varint,3,opt,name=return_previous,json=returnPrevious,proto3" json:"return_previous,omitempty"`
+	// Executes the write once, however often it is sent; not set: each time.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -599,6 +615,13 @@ func (x *DeleteRequest) GetReturnPrevious() bool {
 		return x.ReturnPrevious
 	}
 	return false
+}
+
+func (x *DeleteRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 type DeleteResponse struct {
@@ -659,9 +682,11 @@ type IncrementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Key   []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// What to add; it may be negative. Not set: 1.
-	Delta         *int64 `protobuf:"varint,2,opt,name=delta,proto3,oneof" json:"delta,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Delta *int64 `protobuf:"varint,2,opt,name=delta,proto3,oneof" json:"delta,omitempty"`
+	// Executes the write once, however often it is sent; not set: each time.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *IncrementRequest) Reset() {
@@ -706,6 +731,13 @@ func (x *IncrementRequest) GetDelta() int64 {
 		return *x.Delta
 	}
 	return 0
+}
+
+func (x *IncrementRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 type IncrementResponse struct {
@@ -762,7 +794,8 @@ func (x *IncrementResponse) GetVersion() uint64 {
 	return 0
 }
 
-// Operation is one step of a Batch. The requests mean what they mean alone.
+// Operation is one step of a Batch. The requests mean what they mean alone, but have no
+// idempotency key of their own.
 type Operation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Operation:
@@ -884,9 +917,13 @@ type BatchRequest struct {
 	// All operations are executed at one moment, or none: when a condition is not met
 	// or a value is no integer the call fails and nothing has changed. All keys must
 	// lie in one slot, which they do when they have the same {hash tag}.
-	Atomic        bool `protobuf:"varint,2,opt,name=atomic,proto3" json:"atomic,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Atomic bool `protobuf:"varint,2,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	// Executes the operations once, however often they are sent. What could not be executed
+	// yet when the batch is sent again is executed then. Partitions of which the batch only
+	// reads are read again.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *BatchRequest) Reset() {
@@ -931,6 +968,13 @@ func (x *BatchRequest) GetAtomic() bool {
 		return x.Atomic
 	}
 	return false
+}
+
+func (x *BatchRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
 }
 
 type BatchResponse struct {
@@ -2205,7 +2249,7 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x124\n" +
 	"\vconsistency\x18\x02 \x01(\x0e2\x12.kv.v1.ConsistencyR\vconsistency\"2\n" +
 	"\vGetResponse\x12#\n" +
-	"\x04item\x18\x01 \x01(\v2\x0f.kv.v1.KeyValueR\x04item\"\xf5\x01\n" +
+	"\x04item\x18\x01 \x01(\v2\x0f.kv.v1.KeyValueR\x04item\"\x9e\x02\n" +
 	"\n" +
 	"PutRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -2215,23 +2259,26 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\n" +
 	"if_version\x18\x05 \x01(\x04H\x00R\tifVersion\x88\x01\x01\x12\x1b\n" +
 	"\tif_absent\x18\x06 \x01(\bR\bifAbsent\x12'\n" +
-	"\x0freturn_previous\x18\a \x01(\bR\x0ereturnPreviousB\r\n" +
+	"\x0freturn_previous\x18\a \x01(\bR\x0ereturnPrevious\x12'\n" +
+	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKeyB\r\n" +
 	"\v_if_version\"T\n" +
 	"\vPutResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12+\n" +
-	"\bprevious\x18\x02 \x01(\v2\x0f.kv.v1.KeyValueR\bprevious\"}\n" +
+	"\bprevious\x18\x02 \x01(\v2\x0f.kv.v1.KeyValueR\bprevious\"\xa6\x01\n" +
 	"\rDeleteRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\"\n" +
 	"\n" +
 	"if_version\x18\x02 \x01(\x04H\x00R\tifVersion\x88\x01\x01\x12'\n" +
-	"\x0freturn_previous\x18\x03 \x01(\bR\x0ereturnPreviousB\r\n" +
+	"\x0freturn_previous\x18\x03 \x01(\bR\x0ereturnPrevious\x12'\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKeyB\r\n" +
 	"\v_if_version\"W\n" +
 	"\x0eDeleteResponse\x12\x18\n" +
 	"\adeleted\x18\x01 \x01(\bR\adeleted\x12+\n" +
-	"\bprevious\x18\x02 \x01(\v2\x0f.kv.v1.KeyValueR\bprevious\"I\n" +
+	"\bprevious\x18\x02 \x01(\v2\x0f.kv.v1.KeyValueR\bprevious\"r\n" +
 	"\x10IncrementRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x19\n" +
-	"\x05delta\x18\x02 \x01(\x03H\x00R\x05delta\x88\x01\x01B\b\n" +
+	"\x05delta\x18\x02 \x01(\x03H\x00R\x05delta\x88\x01\x01\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKeyB\b\n" +
 	"\x06_delta\"C\n" +
 	"\x11IncrementResponse\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\x03R\x05value\x12\x18\n" +
@@ -2241,12 +2288,13 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\x03put\x18\x02 \x01(\v2\x11.kv.v1.PutRequestH\x00R\x03put\x12.\n" +
 	"\x06delete\x18\x03 \x01(\v2\x14.kv.v1.DeleteRequestH\x00R\x06delete\x127\n" +
 	"\tincrement\x18\x04 \x01(\v2\x17.kv.v1.IncrementRequestH\x00R\tincrementB\v\n" +
-	"\toperation\"X\n" +
+	"\toperation\"\x81\x01\n" +
 	"\fBatchRequest\x120\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x10.kv.v1.OperationR\n" +
 	"operations\x12\x16\n" +
-	"\x06atomic\x18\x02 \x01(\bR\x06atomic\"Y\n" +
+	"\x06atomic\x18\x02 \x01(\bR\x06atomic\x12'\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tR\x0eidempotencyKey\"Y\n" +
 	"\rBatchResponse\x12\x16\n" +
 	"\x06atomic\x18\x01 \x01(\bR\x06atomic\x120\n" +
 	"\aresults\x18\x02 \x03(\v2\x16.kv.v1.OperationResultR\aresults\"\x85\x02\n" +
@@ -2344,7 +2392,7 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\tpartition\x18\x05 \x01(\rR\tpartition*G\n" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1b\n" +
-	"\x17CONSISTENCY_ANY_REPLICA\x10\x01*\x97\x02\n" +
+	"\x17CONSISTENCY_ANY_REPLICA\x10\x01*\xae\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x18\n" +
@@ -2357,7 +2405,8 @@ const file_kv_v1_kv_proto_rawDesc = "" +
 	"\x14REASON_OUT_OF_MEMORY\x10\b\x12\x14\n" +
 	"\x10REASON_DISK_FULL\x10\t\x12\x14\n" +
 	"\x10REASON_COMPACTED\x10\n" +
-	"2\xa1\x04\n" +
+	"\x12\x15\n" +
+	"\x11REASON_KEY_REUSED\x10\v2\xa1\x04\n" +
 	"\x02KV\x121\n" +
 	"\x03Get\x12\x11.kv.v1.GetRequest\x1a\x12.kv.v1.GetResponse\"\x03\x90\x02\x01\x12,\n" +
 	"\x03Put\x12\x11.kv.v1.PutRequest\x1a\x12.kv.v1.PutResponse\x125\n" +

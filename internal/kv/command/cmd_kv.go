@@ -38,25 +38,22 @@ func resultOf(it store.Item, found bool) OpResult {
 
 // RINGKV.WRITE mode (key operation value)...: an OpResult for each operation.
 func kvWrite(c *Context, args [][]byte, r *Reply) {
-	mode, args := args[1], args[2:]
-	if len(mode) != 1 || mode[0] != modeEach && mode[0] != modeAtomic || len(args)%3 != 0 {
+	atomic, ops, ok := decodeWrite(args[1], args[2:])
+	if !ok {
 		r.Error(ErrSyntax)
 		return
 	}
-	ops := make([]Op, len(args)/3)
-	for i := range ops {
-		var ok bool
-		if ops[i], ok = decodeOp(args[3*i], args[3*i+1], args[3*i+2]); !ok {
-			r.Error(ErrSyntax)
-			return
-		}
-	}
-	if wantsValues(ops) && c.resultBytes(ops) > maxResultBytes {
+	if len(ops) > 1 && wantsValues(ops) && c.resultBytes(ops) > maxResultBytes {
 		r.Error(ErrResultTooLong)
 		return
 	}
+	c.write(ops, atomic, r)
+}
+
+// write executes operations and adds their results, an array.
+func (c *Context) write(ops []Op, atomic bool, r *Reply) {
 	r.Array(len(ops))
-	if mode[0] == modeAtomic {
+	if atomic {
 		if failed, result := c.firstFailure(ops); failed >= 0 {
 			skipped := OpResult{Status: OpSkipped}
 			for i := range ops {
@@ -74,9 +71,9 @@ func kvWrite(c *Context, args [][]byte, r *Reply) {
 	}
 }
 
-// wantsValues tells whether the results of several operations hold values.
+// wantsValues tells whether a result holds the value of a key.
 func wantsValues(ops []Op) bool {
-	return len(ops) > 1 && slices.ContainsFunc(ops, func(o Op) bool { return o.Previous || o.Kind == OpGet })
+	return slices.ContainsFunc(ops, func(o Op) bool { return o.wantsValue() })
 }
 
 // resultBytes returns how long the values are that the results of ops hold, or more
@@ -85,7 +82,7 @@ func (c *Context) resultBytes(ops []Op) (sum int) {
 	written := map[string]int{} // the longest value that an operation before puts
 	for i := range ops {
 		o := &ops[i]
-		if o.Previous || o.Kind == OpGet {
+		if o.wantsValue() {
 			it, _ := c.get(o.Key)
 			sum += max(len(it.Value), written[string(o.Key)])
 		}

@@ -39,6 +39,9 @@ type Op struct {
 	Delta      int64
 }
 
+// wantsValue tells whether the result holds the key's value.
+func (o *Op) wantsValue() bool { return o.Previous || o.Kind == OpGet }
+
 const opBytes = 18
 
 const (
@@ -92,14 +95,22 @@ const (
 	modeAtomic = 'a' // all or none
 )
 
-// WriteArgs makes the arguments of a write of ops on keys of one partition. If atomic
-// is set nothing is written unless every operation can be.
-func WriteArgs(ops []Op, atomic bool) (*Spec, [][]byte) {
-	name, mode := "ringkv.delete", byte(modeEach)
+func modeOf(atomic bool) byte {
 	if atomic {
-		mode = modeAtomic
+		return modeAtomic
 	}
-	args := append(make([][]byte, 0, 2+3*len(ops)), nil, []byte{mode})
+	return modeEach
+}
+
+// WriteArgs makes the arguments of a write of ops on keys of one partition. If atomic
+// is set nothing is written unless every operation can be. If once is not nil nothing is
+// written either if the partition remembers that write.
+func WriteArgs(ops []Op, atomic bool, once *Once) (*Spec, [][]byte) {
+	name := "ringkv.delete"
+	args := append(make([][]byte, 0, 4+3*len(ops)), nil, []byte{modeOf(atomic)})
+	if once != nil {
+		args = append(args, once.id[:], once.asked[:])
+	}
 	for i := range ops {
 		o := &ops[i]
 		if o.Kind == OpPut || o.Kind == OpIncrement {
@@ -107,8 +118,26 @@ func WriteArgs(ops []Op, atomic bool) (*Spec, [][]byte) {
 		}
 		args = append(args, o.Key, o.encode(), o.Value)
 	}
+	if once != nil {
+		name += "once"
+	}
 	args[0] = []byte(name)
 	return byName[name], args
+}
+
+// decodeWrite reads the mode and the operations of a write. It returns false for what
+// WriteArgs does not make.
+func decodeWrite(mode []byte, args [][]byte) (atomic bool, ops []Op, ok bool) {
+	if len(mode) != 1 || mode[0] != modeEach && mode[0] != modeAtomic || len(args)%3 != 0 {
+		return false, nil, false
+	}
+	ops = make([]Op, len(args)/3)
+	for i := range ops {
+		if ops[i], ok = decodeOp(args[3*i], args[3*i+1], args[3*i+2]); !ok {
+			return false, nil, false
+		}
+	}
+	return mode[0] == modeAtomic, ops, true
 }
 
 // OpStatus says how an operation ended.

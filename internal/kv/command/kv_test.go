@@ -36,7 +36,7 @@ func drawOp(t *rapid.T, newest uint64) Op {
 func TestOperationsArriveAsTheyWereSent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawOp(t, 8)
-		_, args := WriteArgs([]Op{o}, false)
+		_, args := WriteArgs([]Op{o}, false, nil)
 		got, ok := decodeOp(args[2], args[3], args[4])
 		require.True(t, ok)
 		require.Equal(t, o, got)
@@ -48,7 +48,7 @@ func TestOperationsArriveAsTheyWereSent(t *testing.T) {
 func TestAnAtomicWriteDoesAllOrNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		run := func(c *Context, ops []Op, atomic bool) []OpResult {
-			spec, args := WriteArgs(ops, atomic)
+			spec, args := WriteArgs(ops, atomic, nil)
 			var r Reply
 			spec.Run(c, args, &r)
 			results, err := DecodeResults(r.Buf)

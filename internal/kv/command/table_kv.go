@@ -1,7 +1,10 @@
 package command
 
-// writtenKeys are the keys of RINGKV.WRITE.
-var writtenKeys = []KeySpec{{Begin: 2, Last: -1, Step: 3, Flags: KeyRW | KeyUpdate}}
+// writtenKeys are the keys of RINGKV.WRITE, writtenOnceKeys those of RINGKV.WRITEONCE.
+var (
+	writtenKeys     = []KeySpec{{Begin: 2, Last: -1, Step: 3, Flags: KeyRW | KeyUpdate}}
+	writtenOnceKeys = []KeySpec{{Begin: 4, Last: -1, Step: 3, Flags: KeyRW | KeyUpdate}}
+)
 
 // kvCommands are what the HTTP and gRPC API is made of (see cmd_kv.go). Redis
 // clients cannot use them.
@@ -15,6 +18,12 @@ var kvCommands = []*Spec{
 	// RINGKV.DELETE is RINGKV.WRITE for operations that need no memory.
 	{Name: "ringkv.delete", Arity: -5, Flags: Write | Internal, Scope: Keys, KeySpecs: writtenKeys,
 		Merge: MergeByKey, Run: kvWrite},
+	// RINGKV.WRITEONCE mode id fingerprint key operation value [key operation value ...]
+	{Name: "ringkv.writeonce", Arity: -7, Flags: Write | DenyOOM | Internal, Scope: Keys, KeySpecs: writtenOnceKeys,
+		Merge: MergeByKey, Run: kvWriteOnce},
+	// RINGKV.DELETEONCE is RINGKV.WRITEONCE for operations that need no memory but for their answer, which is bounded.
+	{Name: "ringkv.deleteonce", Arity: -7, Flags: Write | Internal, Scope: Keys, KeySpecs: writtenOnceKeys,
+		Merge: MergeByKey, Run: kvWriteOnce},
 	// RINGKV.SCAN cursor prefix count bytes
 	{Name: "ringkv.scan", Arity: 5, Flags: ReadOnly | Internal, Scope: OnePartition, Run: kvScan},
 	// RINGKV.CHANGES cursor revision wait kind filter bytes

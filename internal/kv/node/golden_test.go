@@ -46,7 +46,7 @@ var goldenWrites = [][]string{
 // goldenReads show what became of them.
 var goldenReads = [][]string{
 	{"DBSIZE"}, {"MGET", "{a}plain", "{a}until", "{a}1", "{b}2", "{c}3", "{c}n", "{c}f", "{d}bits", "{d}field", "{d}not", "{d}gone",
-		"{d}taken", "{a}copy", "{a}renamed", "{b}x", "{b}y", "{e}transaction", "{e}api"},
+		"{d}taken", "{a}copy", "{a}renamed", "{b}x", "{b}y", "{e}transaction", "{e}api", "{e}once"},
 	{"PEXPIRETIME", "{a}until"}, {"PEXPIRETIME", "{a}renamed"},
 }
 
@@ -71,9 +71,11 @@ func goldenVolume(t *testing.T) []byte {
 		for _, w := range goldenWrites {
 			require.NotContains(t, s.do(w...), "-ERR", w)
 		}
+		once := []command.Op{{Kind: command.OpIncrement, Key: []byte("{e}once"), Delta: 1}}
+		s.call(command.WriteArgs(once, false, command.NewOnce("golden", once, false)))
 	}
 	require.Equal(t, "*2\r\n+OK\r\n:7\r\n", s.exec(s.watch("{e}transaction"), "SET {e}transaction 5", "INCRBY {e}transaction 2"))
-	s.call(command.WriteArgs([]command.Op{{Kind: command.OpPut, Key: []byte("{e}api"), Value: []byte("put"), IfAbsent: true}}, true))
+	s.call(command.WriteArgs([]command.Op{{Kind: command.OpPut, Key: []byte("{e}api"), Value: []byte("put"), IfAbsent: true}}, true, nil))
 	reads := goldenReads
 	for i := range 400 {
 		reads = append(reads, []string{"GET", fmt.Sprintf("many-%d", i)})

@@ -15,6 +15,7 @@ type batch struct {
 	request *kvv1.BatchRequest
 	ops     []command.Op
 	groups  []group
+	once    *command.Once // nil: the batch is executed each time
 }
 
 // group are operations on one partition, by number.
@@ -25,7 +26,7 @@ type group struct {
 
 // Batch implements the KV service.
 func (s *service) Batch(ctx context.Context, r *kvv1.BatchRequest) (*kvv1.BatchResponse, error) {
-	b, err := s.newBatch(r)
+	b, err := s.newBatch(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (s *service) Batch(ctx context.Context, r *kvv1.BatchRequest) (*kvv1.BatchR
 }
 
 // newBatch checks a request and groups its operations by partition.
-func (s *service) newBatch(r *kvv1.BatchRequest) (*batch, *connect.Error) {
+func (s *service) newBatch(ctx context.Context, r *kvv1.BatchRequest) (*batch, *connect.Error) {
 	t, ok := s.backend.Placement()
 	if !ok {
 		return nil, noCluster()
@@ -94,11 +95,16 @@ func (s *service) newBatch(r *kvv1.BatchRequest) (*batch, *connect.Error) {
 		}
 		b.groups[n].members = append(b.groups[n].members, i)
 	}
-	return b, nil
+	var err *connect.Error
+	b.once, err = once(ctx, r.GetIdempotencyKey(), b.ops, r.GetAtomic())
+	return b, err
 }
 
 // operation checks one operation.
 func operation(o *kvv1.Operation) (command.Op, *connect.Error) {
+	if o.GetPut().GetIdempotencyKey() != "" || o.GetDelete().GetIdempotencyKey() != "" || o.GetIncrement().GetIdempotencyKey() != "" {
+		return command.Op{}, invalid("it has an idempotency_key of its own: give one to the batch")
+	}
 	switch o := o.GetOperation().(type) {
 	case *kvv1.Operation_Get:
 		return command.Op{Kind: command.OpGet, Key: o.Get.GetKey()}, checkKey(o.Get.GetKey())
@@ -125,7 +131,7 @@ func (b *batch) command(g group) (*command.Spec, [][]byte) {
 	if reads {
 		return command.ReadArgs(keys...)
 	}
-	return command.WriteArgs(ops, b.request.GetAtomic())
+	return command.WriteArgs(ops, b.request.GetAtomic(), b.once)
 }
 
 // result is the response of operation n.

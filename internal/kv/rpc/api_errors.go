@@ -48,6 +48,7 @@ var replyErrors = []struct {
 	{"CLUSTERDOWN", connect.CodeUnavailable, kvv1.Reason_REASON_NOT_EXECUTED},
 	{"OOM", connect.CodeResourceExhausted, kvv1.Reason_REASON_OUT_OF_MEMORY},
 	{"DISKFULL", connect.CodeResourceExhausted, kvv1.Reason_REASON_DISK_FULL},
+	{"KEYREUSED", connect.CodeInvalidArgument, kvv1.Reason_REASON_KEY_REUSED},
 }
 
 // replyError returns the error that a reply is.

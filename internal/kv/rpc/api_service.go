@@ -20,7 +20,7 @@ const (
 	// MaxValueBytes is the longest value of this API.
 	MaxValueBytes = 64 << 20
 	// MaxOperations is the longest Batch.
-	MaxOperations = 10_000
+	MaxOperations = command.MaxOperations
 	// maxRequestBytes leaves room for a value in base64.
 	maxRequestBytes = MaxValueBytes/3*4 + 1<<20
 )
@@ -64,7 +64,7 @@ func (s *service) Put(ctx context.Context, r *kvv1.PutRequest) (*kvv1.PutRespons
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.write(ctx, op)
+	result, err := s.write(ctx, op, r.GetIdempotencyKey())
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *service) Delete(ctx context.Context, r *kvv1.DeleteRequest) (*kvv1.Dele
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.write(ctx, op)
+	result, err := s.write(ctx, op, r.GetIdempotencyKey())
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s *service) Increment(ctx context.Context, r *kvv1.IncrementRequest) (*kvv
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.write(ctx, op)
+	result, err := s.write(ctx, op, r.GetIdempotencyKey())
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,14 @@ func (s *service) Increment(ctx context.Context, r *kvv1.IncrementRequest) (*kvv
 	return response, nil
 }
 
-// write executes one operation.
-func (s *service) write(ctx context.Context, op command.Op) (*command.OpResult, *connect.Error) {
-	spec, args := command.WriteArgs([]command.Op{op}, false)
+// write executes one operation, once if there is an idempotency key.
+func (s *service) write(ctx context.Context, op command.Op, key string) (*command.OpResult, *connect.Error) {
+	ops := []command.Op{op}
+	name, err := once(ctx, key, ops, false)
+	if err != nil {
+		return nil, err
+	}
+	spec, args := command.WriteArgs(ops, false, name)
 	results, err := s.submit(ctx, spec, args, 0).results(1)
 	if err != nil {
 		return nil, err

@@ -32,8 +32,8 @@ import (
 //	GET    /v1/size
 //	GET    /v1/cluster
 //
-// If-Match: "version" and If-None-Match: * are the conditions of writes. The key is
-// what follows /v1/keys/, percent-encoded where it must be; slashes may stay.
+// If-Match: "version" and If-None-Match: * are the conditions of writes, and
+// Idempotency-Key makes a write one that is executed once. The key is what follows /v1/keys/, percent-encoded where it must be; slashes may stay.
 type rest struct{ service *service }
 
 const (
@@ -130,6 +130,10 @@ func (h *rest) put(w http.ResponseWriter, r *http.Request, key []byte) {
 		writeError(w, err)
 		return
 	}
+	if req.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+		writeError(w, err)
+		return
+	}
 	switch ttl := r.URL.Query().Get("ttl"); ttl {
 	case "":
 	case "keep":
@@ -168,7 +172,12 @@ func (h *rest) delete(w http.ResponseWriter, r *http.Request, key []byte) {
 		writeError(w, err)
 		return
 	}
-	response, rerr := h.service.Delete(r.Context(), &kvv1.DeleteRequest{Key: key, IfVersion: version})
+	once, err := idempotencyKey(r.Header)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	response, rerr := h.service.Delete(r.Context(), &kvv1.DeleteRequest{Key: key, IfVersion: version, IdempotencyKey: once})
 	writeMessage(w, response, rerr)
 }
 
@@ -178,11 +187,16 @@ func (h *rest) add(w http.ResponseWriter, r *http.Request, key []byte) {
 		writeError(w, invalid("POST needs ?add= with a 64-bit integer, not %q", r.URL.Query().Get("add")))
 		return
 	}
-	response, rerr := h.service.Increment(r.Context(), &kvv1.IncrementRequest{Key: key, Delta: &delta})
-	if rerr == nil {
+	once, rerr := idempotencyKey(r.Header)
+	if rerr != nil {
+		writeError(w, rerr)
+		return
+	}
+	response, err := h.service.Increment(r.Context(), &kvv1.IncrementRequest{Key: key, Delta: &delta, IdempotencyKey: once})
+	if err == nil {
 		setVersion(w, response.Version)
 	}
-	writeMessage(w, response, rerr)
+	writeMessage(w, response, err)
 }
 
 // conditions reads If-Match and If-None-Match of a write.
@@ -288,6 +302,9 @@ func writeError(w http.ResponseWriter, err error) {
 	if e := new(connect.Error); errors.As(err, &e) {
 		if s, ok := statuses[e.Code()]; ok {
 			status = s
+		}
+		if detailOf(e).GetReason() == kvv1.Reason_REASON_KEY_REUSED {
+			status = http.StatusUnprocessableEntity // as the draft of the header asks for
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
