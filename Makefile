@@ -75,7 +75,7 @@ generate: ## Renew the generated code, the CRD, the manager's role, the OpenAPI 
 	@mkdir -p charts/ringkv/crds charts/ringkv/files && cp config/crd/bases/*.yaml charts/ringkv/crds/ && cp config/rbac/role.yaml charts/ringkv/files/
 	go run ./hack/commands > docs/commands.md
 
-golden: ## Write the golden files of a new format with this build: GENERATION=3
+golden: ## Write the golden files of a new format with this build: GENERATION=4
 	go test $$(git ls-files '*/golden_test.go' | grep ^internal/kv/ | xargs dirname | sed 's|^|./|') -count=1 -run 'OfAll|OfThisProtocol|NoField' -args -golden '$(GENERATION)'
 
 clean: ## Delete what was built here; the machine's cache of tools stays
