@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	kvv1 "github.com/ringkv/ringkv/api/kv/v1"
 	"github.com/ringkv/ringkv/api/kv/v1/kvv1connect"
@@ -63,15 +64,68 @@ func (c *Client) batch(ctx context.Context, atomic bool, steps []Operation) ([]R
 		reads = reads && s.operation.GetGet() != nil
 		key = s.key
 	}
-	response, err := call(ctx, c, key, reads, request, kvv1connect.KVClient.Batch)
+	if !reads {
+		request.IdempotencyKey = string(randomKey())
+	}
+	o := outcome{results: make([]Result, len(steps)), decided: make([]bool, len(steps))}
+	_, err := call(ctx, c, key, reads, request, o.attempt)
+	return o.of(err)
+}
+
+// outcome is what the attempts to execute a batch have given. A step that a node has
+// answered is done with; the batch is sent again for the others.
+type outcome struct {
+	results []Result
+	decided []bool
+	some    bool // a step is decided
+}
+
+// attempt sends the batch to one node. It fails while there are steps that are not decided.
+func (o *outcome) attempt(node kvv1connect.KVClient, ctx context.Context, request *kvv1.BatchRequest) (*kvv1.BatchResponse, error) { //nolint:revive // as the methods of the service
+	response, err := node.Batch(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]Result, len(response.GetResults()))
-	for i, r := range response.GetResults() {
-		results[i] = resultOf(r)
+	if len(response.GetResults()) != len(o.results) {
+		return nil, fmt.Errorf("%w: the node answered %d of %d steps", ErrOutcomeUnknown, len(response.GetResults()), len(o.results))
 	}
-	return results, nil
+	var open error
+	for i, r := range response.GetResults() {
+		if o.decided[i] {
+			continue
+		}
+		result, before := resultOf(r), o.results[i].Err
+		switch maybe := errors.Is(before, ErrOutcomeUnknown); {
+		case errors.Is(result.Err, ErrOutcomeUnknown):
+			open, o.results[i] = result.Err, result
+		case errors.Is(result.Err, ErrUnavailable) || maybe && errors.Is(result.Err, ErrFull):
+			if !maybe {
+				o.results[i] = result
+			}
+			if open == nil {
+				open = o.results[i].Err
+			}
+		default:
+			o.results[i], o.decided[i], o.some = result, true, true
+		}
+	}
+	return response, open
+}
+
+// of returns what the batch gave when its last attempt ended with err.
+func (o *outcome) of(err error) ([]Result, error) {
+	if err == nil {
+		return o.results, nil
+	}
+	if !o.some {
+		return nil, err
+	}
+	for i := range o.results {
+		if !o.decided[i] && !errors.Is(o.results[i].Err, ErrOutcomeUnknown) {
+			o.results[i] = Result{Err: err}
+		}
+	}
+	return o.results, nil
 }
 
 func resultOf(r *kvv1.OperationResult) Result {

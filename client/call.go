@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,9 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-// call sends a request to the node that leads the key's partition, and to others while
-// it certainly was not executed.
+// call sends a request to the node that leads the key's partition, and to others until
+// one answers it. A request that is no read has an idempotency key, so that it is executed
+// once, however often it is sent.
 func call[Q, R any](ctx context.Context, c *Client, key string, read bool, request *Q,
 	method func(kvv1connect.KVClient, context.Context, *Q) (*R, error)) (*R, error) {
 	if _, ok := ctx.Deadline(); !ok {
@@ -24,6 +26,7 @@ func call[Q, R any](ctx context.Context, c *Client, key string, read bool, reque
 		defer cancel()
 	}
 	pause := firstPause
+	var unknown error // of an attempt that may have been executed
 	for {
 		c.refresh(ctx)
 		var err error
@@ -32,16 +35,22 @@ func call[Q, R any](ctx context.Context, c *Client, key string, read bool, reque
 			if response, err = method(c.service(address), ctx, request); err == nil {
 				return response, nil
 			}
-			if err = translate(err, read); !errors.Is(err, ErrUnavailable) {
+			switch err = translate(err, read); {
+			case errors.Is(err, ErrOutcomeUnknown):
+				unknown = err
+			case errors.Is(err, ErrUnavailable):
+			case unknown != nil && errors.Is(err, ErrFull):
+				// That this attempt was refused says nothing about the one before.
+			default:
 				return nil, err
 			}
 			c.route.suspect()
 			if ctx.Err() != nil {
-				return nil, fmt.Errorf("%w: %w", err, ctx.Err())
+				return nil, fmt.Errorf("%w: %w", cmp.Or(unknown, err), ctx.Err())
 			}
 		}
 		if werr := wait(ctx, &pause); werr != nil {
-			return nil, fmt.Errorf("%w: %w", err, werr)
+			return nil, fmt.Errorf("%w: %w", cmp.Or(unknown, err), werr)
 		}
 	}
 }

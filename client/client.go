@@ -81,20 +81,20 @@ func (c *Client) Get(ctx context.Context, key string) (Item, error) {
 
 // Put sets a key and returns the version of the new value.
 func (c *Client) Put(ctx context.Context, key string, value []byte, options ...PutOption) (version uint64, err error) {
-	r, err := call(ctx, c, key, false, putRequest(key, value, options), kvv1connect.KVClient.Put)
+	r, err := call(ctx, c, key, false, putRequest(key, value, append([]PutOption{randomKey()}, options...)), kvv1connect.KVClient.Put)
 	return r.GetVersion(), err
 }
 
 // Delete removes a key and tells whether it was there.
 func (c *Client) Delete(ctx context.Context, key string, options ...DeleteOption) (deleted bool, err error) {
-	r, err := call(ctx, c, key, false, deleteRequest(key, options), kvv1connect.KVClient.Delete)
+	r, err := call(ctx, c, key, false, deleteRequest(key, append([]DeleteOption{randomKey()}, options...)), kvv1connect.KVClient.Delete)
 	return r.GetDeleted(), err
 }
 
 // Increment adds to a decimal integer, beginning at 0, and returns the sum. It fails
 // with ErrOverflow or ErrNotAnInteger and then changes nothing.
-func (c *Client) Increment(ctx context.Context, key string, delta int64) (sum int64, err error) {
-	r, err := call(ctx, c, key, false, &kvv1.IncrementRequest{Key: []byte(key), Delta: &delta}, kvv1connect.KVClient.Increment)
+func (c *Client) Increment(ctx context.Context, key string, delta int64, options ...IncrementOption) (sum int64, err error) {
+	r, err := call(ctx, c, key, false, incrementRequest(key, delta, append([]IncrementOption{randomKey()}, options...)), kvv1connect.KVClient.Increment)
 	return r.GetValue(), err
 }
 

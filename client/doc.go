@@ -8,8 +8,11 @@
 // that leads the key's partition. When it cannot reach that node it asks another one,
 // since any node serves any key.
 //
-// A call that certainly was not executed is sent again, to another node, until its
-// context ends or ten seconds have passed. A read is sent again whatever happened. A
-// write whose outcome is unknown is not: it fails with ErrOutcomeUnknown, and the caller
-// knows best whether to look or to repeat it.
+// A call that no node answers is sent again, to another node, until its context ends or,
+// if that has no deadline, ten seconds have passed. Every write has a random idempotency
+// key, by which nodes know it again: it is executed once, also when the connection broke
+// after it was sent. A write that may have been executed when its time is over fails with
+// ErrOutcomeUnknown, one that certainly was not with ErrUnavailable.
+//
+// Nodes remember a bounded number of writes: see IdempotencyKey.
 package client

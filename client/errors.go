@@ -20,11 +20,14 @@ var (
 	ErrInvalid = errors.New("invalid call")
 	// ErrUnavailable: certainly not executed.
 	ErrUnavailable = errors.New("not executed")
-	// ErrOutcomeUnknown: a write may have been executed, or may be yet.
+	// ErrOutcomeUnknown: a write may have been executed, or may be yet. No node told until
+	// the context of the call ended.
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
 	// ErrCompacted: changes were missed, because they are not kept any more. Read the keys
 	// anew, and watch from before that.
 	ErrCompacted = errors.New("the changes are not kept any more")
+	// ErrKeyReused: the idempotency key has been used for another write.
+	ErrKeyReused = errors.New("the idempotency key has been used for another write")
 	// ErrFull: memory or a volume is full; reads and deletes go on.
 	ErrFull = errors.New("the cluster is full")
 )
@@ -57,13 +60,14 @@ var meanings = map[kvv1.Reason]error{
 	kvv1.Reason_REASON_OUT_OF_MEMORY:   ErrFull,
 	kvv1.Reason_REASON_DISK_FULL:       ErrFull,
 	kvv1.Reason_REASON_COMPACTED:       ErrCompacted,
+	kvv1.Reason_REASON_KEY_REUSED:      ErrKeyReused,
 }
 
-// translate makes an error of this package. A write that a node did not answer has an
+// translate makes an error of this package, unless it is one already. A write that a node did not answer has an
 // unknown outcome, unless it never left.
 func translate(err error, read bool) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
+		return err
 	}
 	var e *connect.Error
 	if errors.As(err, &e) {

@@ -103,6 +103,23 @@ func ExampleClient_Increment() {
 	// 10 <nil>
 }
 
+// A program that does not know whether it did something before it crashed does it again,
+// with the same key.
+func ExampleClient_Increment_idempotencyKey() {
+	ctx, c := context.Background(), connect()
+	defer c.Close()
+	for range 2 {
+		left, err := c.Increment(ctx, "stock", -1, client.IdempotencyKey("order-17"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(left)
+	}
+	// Output:
+	// -1
+	// -1
+}
+
 func ExampleClient_Batch() {
 	ctx, c := context.Background(), connect()
 	defer c.Close()

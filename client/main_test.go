@@ -6,11 +6,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/client"
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/node"
 	"github.com/ringkv/ringkv/internal/kv/rpc"
@@ -34,6 +40,21 @@ type member struct {
 	node      *node.Node
 	peer, api net.Listener
 	servers   []*http.Server
+	// answersToLose is how many writes are executed and not answered.
+	answersToLose atomic.Int64
+}
+
+// forgetful is a handler that loses answers.
+func (m *member) forgetful(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		read := strings.HasSuffix(r.URL.Path, "/Get") || strings.HasSuffix(r.URL.Path, "/Cluster")
+		if n := m.answersToLose.Load(); read || n == 0 || !m.answersToLose.CompareAndSwap(n, n-1) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	})
 }
 
 func (m *member) stop() {
@@ -61,6 +82,7 @@ func startCluster(nodes int) ([]*member, func()) {
 		peers := http.NewServeMux()
 		peers.Handle("/peer/", m.node.Transport().Handler())
 		m.servers = []*http.Server{{Handler: peers}, rpc.NewAPIServer(m.node)}
+		m.servers[1].Handler = m.forgetful(m.servers[1].Handler)
 		go m.servers[0].Serve(m.peer) //nolint:errcheck // ends with Close
 		go m.servers[1].Serve(m.api)  //nolint:errcheck // ends with Close
 		description.Members = append(description.Members, cluster.Member{
@@ -91,6 +113,26 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// kill ends a node without any farewell.
+func (m *member) kill(t *testing.T) {
+	for _, s := range m.servers {
+		s.Close()
+	}
+	require.NoError(t, m.node.Close())
+}
+
+// connectTo returns a client that knows these nodes at first.
+func connectTo(t *testing.T, nodes ...*member) *client.Client {
+	var addresses []string
+	for _, m := range nodes {
+		addresses = append(addresses, m.api.Addr().String())
+	}
+	c, err := client.New(addresses...)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
 }
 
 // testContext bounds what a test waits for.
