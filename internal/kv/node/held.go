@@ -1,6 +1,8 @@
 package node
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -82,7 +84,8 @@ func (n *Node) resumeOverdue() {
 	now := n.clock.Monotonic()
 	var overdue []*replica.Request
 	n.held.mu.Lock()
-	for p, calls := range n.held.calls {
+	for _, p := range slices.Sorted(maps.Keys(n.held.calls)) {
+		calls := n.held.calls[p]
 		kept := calls[:0]
 		for _, c := range calls {
 			if c.Hold <= now {
@@ -101,12 +104,12 @@ func (n *Node) resumeOverdue() {
 	}
 }
 
-// takeHeld removes and returns all held calls, when the node stops.
+// takeHeld removes and returns all held calls, by rising partition, when the node stops.
 func (n *Node) takeHeld() (all []*replica.Request) {
 	n.held.mu.Lock()
 	defer n.held.mu.Unlock()
-	for p, calls := range n.held.calls {
-		all = append(all, calls...)
+	for _, p := range slices.Sorted(maps.Keys(n.held.calls)) {
+		all = append(all, n.held.calls[p]...)
 		delete(n.held.calls, p)
 	}
 	n.held.count.Store(0)
