@@ -42,7 +42,7 @@ func (w *writer) encode(q *queued) {
 		w.encodeReplica(q, left)
 	}
 	w.urgent = w.urgent || !q.NoSync
-	w.pledged = w.pledged || q.Meta != nil
+	w.pledged = w.pledged || q.Meta != nil || w.termOpen && !q.NoSync
 	w.batch = append(w.batch, *q)
 }
 
@@ -57,8 +57,9 @@ func (w *writer) encodeReplica(q *queued, left int) {
 	}
 	// What says who a replica is and whom it voted for is never left to an Interval:
 	// a replica that forgets that could vote twice, or come back after its removal.
-	w.pledged = w.pledged || q.Tombstone != 0 || q.Create != nil ||
-		q.HardState != nil && !q.NoSync && (q.HardState.Term != s.hard.Term || q.HardState.Vote != s.hard.Vote)
+	newTerm := q.HardState != nil && (q.HardState.Term != s.hard.Term || q.HardState.Vote != s.hard.Vote)
+	w.pledged = w.pledged || q.Tombstone != 0 || q.Create != nil || newTerm && !q.NoSync
+	w.termOpen = w.termOpen || newTerm
 	superseded := s.snapshot
 	if q.Tombstone != 0 {
 		s.remove(q.Tombstone)

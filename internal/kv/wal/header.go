@@ -31,7 +31,8 @@ import (
 //
 // status is 1 in the note of a log that was closed in order: nothing follows the
 // noted offset. It is 2 in a note that was written after the next segment was there
-// for good: if that is missing, it was lost. previousEnd is where the records of the segment before end, and previousChain the
+// for good: if that is missing, it was lost. It is 3 as long as the log's owner has not
+// made sure that what was cut from its end is nobody's loss. previousEnd is where the records of the segment before end, and previousChain the
 // CRC of their CRCs: a segment exists under its name only when the one before was
 // synced to its end. A checkpoint of all small state follows (state.go), written
 // and synced together with the header before the file got its name; then records.
@@ -71,6 +72,7 @@ const (
 	statusOpen segmentStatus = iota
 	statusClosed
 	statusContinued
+	statusDoubtful
 )
 
 func (h *segmentHeader) encode() []byte {

@@ -31,6 +31,7 @@ type Log struct {
 	failed  atomic.Pointer[error]
 
 	syncMode atomic.Int64 // a Sync
+	doubtful atomic.Bool  // see Replica.Doubtful
 
 	closing  sync.Once
 	closeErr error
@@ -53,6 +54,13 @@ func (l *Log) SetSync(s Sync) { l.syncMode.Store(int64(s)) }
 
 // mode returns when the log syncs.
 func (l *Log) mode() Sync { return Sync(l.syncMode.Load()) }
+
+// EndDoubt says that no replica can have lost anything by what was cut from the log's
+// end (Replica.Doubtful). The log forgets the doubt with its next note.
+func (l *Log) EndDoubt() { l.doubtful.Store(false) }
+
+// Doubtful tells whether EndDoubt is still to be called.
+func (l *Log) Doubtful() bool { return l.doubtful.Load() }
 
 // Group returns a partition's view of the log. It is the same one every time.
 func (l *Log) Group(partition uint32) *Group {

@@ -38,8 +38,10 @@ func (m *manual) put(index uint64, data string) *bool {
 func TestAManualLogWritesWhenItIsTold(t *testing.T) {
 	m, _ := openManual(t, crashfs.New())
 	m.Append(&Write{Partition: 1, Replica: 1, Create: []byte("{}")})
+	m.work()
 	done := m.put(1, "one")
-	require.Equal(t, 2, m.calls, "called by Open, and once for a queue that was empty")
+	m.put(2, "two")
+	require.Equal(t, 3, m.calls, "called by Open, and once each time that the queue was empty")
 	require.False(t, *done)
 	require.Equal(t, m.opts.PromiseDelay, m.work())
 	require.True(t, *done)
@@ -52,7 +54,7 @@ func TestAManualLogWritesWhenItIsTold(t *testing.T) {
 	require.Equal(t, syncs+1, m.fs.Count(crashfs.OpSync))
 
 	after, rec := openManual(t, m.fs.Crash(0, 1))
-	require.EqualValues(t, 1, rec.Replicas[1].Last)
+	require.EqualValues(t, 2, rec.Replicas[1].Last)
 	require.NoError(t, after.Close())
 	_, rec = openManual(t, after.fs.Crash(0, 1))
 	require.True(t, rec.Clean)

@@ -21,6 +21,7 @@ type recovering struct {
 	mustRoll bool  // the newest segment must not be written any more
 	cut      *Cut
 	clean    bool
+	doubtful bool
 }
 
 // recoveredFile is a segment file with what can be read of its header.
@@ -167,6 +168,7 @@ func (r *recovering) finish(s *segmentScan, end int64) {
 	if dirty := s.nonZeroEnd(r.end); dirty > r.end {
 		r.cut = &Cut{Segment: s.number, Offset: r.end, Bytes: dirty - r.end}
 	}
+	r.doubtful = r.cut != nil || s.header != nil && s.header.status == statusDoubtful
 	continued := s.header != nil && s.header.status == statusContinued
 	if continued {
 		r.missing(s.number + 1)
@@ -187,7 +189,11 @@ func (r *recovering) damagedIn(segment uint64) bool {
 // repair makes the end of the log fit to go on from, and hands it to the writer.
 func (r *recovering) repair(w *writer) error {
 	f := r.files[len(r.files)-1]
+	r.Log.doubtful.Store(r.doubtful)
 	if r.cut != nil {
+		if err := r.noteDoubt(f); err != nil {
+			return err
+		}
 		if _, err := f.file.WriteAt(make([]byte, r.cut.Bytes), r.end); err != nil {
 			return fmt.Errorf("cut the torn tail of segment %d: %w", f.number, err)
 		}
@@ -215,8 +221,25 @@ func (r *recovering) repair(w *writer) error {
 	if r.mustRoll {
 		return r.roll(w)
 	}
-	w.header.status = statusOpen
+	w.header.status = w.openStatus()
 	return w.note()
+}
+
+// noteDoubt notes that something is going to be cut, before nothing shows it any more.
+// A segment that is continued elsewhere, or whose header is lost, needs no note:
+// everybody who could have lost something is refused.
+func (r *recovering) noteDoubt(f recoveredFile) error {
+	if f.header == nil || f.header.status == statusContinued {
+		return nil
+	}
+	f.header.status = statusDoubtful
+	if err := writeNote(f.file, f.header); err != nil {
+		return err
+	}
+	if err := f.file.SyncData(); err != nil {
+		return fmt.Errorf("sync the note of segment %d: %w", f.number, err)
+	}
+	return nil
 }
 
 // roll goes on in a new segment, whose checkpoint says what is refused.
@@ -262,7 +285,7 @@ func (r *recovering) result() *Recovery {
 		case s.replica != 0:
 			rec.Replicas[p] = &Replica{
 				Replica: s.replica, Create: s.create, HardState: s.resume(), Snapshot: s.snapshot,
-				First: g.FirstIndex(), Last: g.LastIndex(),
+				First: g.FirstIndex(), Last: g.LastIndex(), Doubtful: r.doubtful,
 			}
 		}
 	}

@@ -45,6 +45,10 @@ type Replica struct {
 	// First and Last are the indexes of the entries that can be read; First is
 	// Last+1 if there are none.
 	First, Last uint64
+	// Doubtful: entries and snapshots that were synced last could be among what was
+	// cut, now or at an earlier start, and Log.EndDoubt was not called since. Terms,
+	// votes, creations, removals and Meta are never in doubt.
+	Doubtful bool
 }
 
 // Refusal says why something is not trusted.

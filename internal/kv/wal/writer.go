@@ -31,8 +31,10 @@ type writer struct {
 	batch   []queued   // the batch as Writes, which buf holds the records of
 	places  []location // of the batch's entries
 	urgent  bool       // something in the batch wants a sync
-	pledged bool       // and wants it with an Interval as well
-	durable afterSync
+	pledged bool       // and wants it with an Interval as well, and a note
+	// termOpen: a term or vote was written that no note promises yet.
+	termOpen bool
+	durable  afterSync
 
 	lastSync time.Time
 	lastNote time.Time
@@ -140,7 +142,9 @@ func (w *writer) finish() error {
 			return err
 		}
 	}
-	w.header.status = statusClosed
+	if !w.doubtful.Load() { // else the next start has to know
+		w.header.status = statusClosed
+	}
 	return w.note()
 }
 
@@ -194,6 +198,14 @@ func (w *writer) flush() error {
 		if err := w.sync(); err != nil {
 			return err
 		}
+	}
+	if w.pledged && w.synced == w.end {
+		// Promised before anybody relies on it, so that it cannot rot into something
+		// that was never finished. It is rare enough for a second sync.
+		if err := w.note(); err != nil {
+			return err
+		}
+		w.termOpen = false
 	}
 	w.stats.writes.Add(uint64(len(w.batch)))
 	for i := range w.batch {
@@ -286,8 +298,19 @@ func (w *writer) note() error {
 // that is not synced, so that the other one is whole.
 func (w *writer) writeNote(now time.Time) error {
 	w.header.notedOffset, w.header.notedSerial = w.synced, w.next
+	if w.header.status != statusClosed {
+		w.header.status = w.openStatus()
+	}
 	w.lastNote = now
 	return writeNote(w.seg.file, w.header)
+}
+
+// openStatus returns what the header of a segment says that is written.
+func (w *writer) openStatus() segmentStatus {
+	if w.doubtful.Load() {
+		return statusDoubtful
+	}
+	return statusOpen
 }
 
 func writeNote(f vfs.File, h *segmentHeader) error {
@@ -336,6 +359,7 @@ func (w *writer) begin(next *preparedFile, h *segmentHeader) error {
 	w.header, w.seed = h, seed(h.salt, h.segment)
 	w.chain.sum, w.end, w.synced, w.buf = w.seed, recordsStart, recordsStart, w.buf[:0]
 	w.checkpoint()
+	h.status = w.openStatus()
 	h.checkpointEnd = w.end + int64(len(w.buf))
 	block := make([]byte, recordsStart)
 	copy(block, h.encode())
