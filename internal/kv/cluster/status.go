@@ -79,6 +79,9 @@ type ReplicaStatus struct {
 
 	// Config is the configuration that this replica has applied.
 	Config Config `json:"config"`
+	// Doubtful: the end of the node's log was cut, so that this copy may lack what it
+	// had confirmed. It does not vote before it knows better.
+	Doubtful bool `json:"doubtful,omitempty"`
 
 	// Progress is how far the leader knows the others to be. Only a leader that
 	// a quorum has answered within an election timeout reports it: its absence

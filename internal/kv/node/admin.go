@@ -36,8 +36,11 @@ func (n *Node) Status(context.Context) (*cluster.NodeStatus, error) {
 	for _, r := range n.allReplicas() {
 		rs := r.Status()
 		s.Replicas = append(s.Replicas, rs)
-		if rs.State == cluster.ReplicaRefused {
+		switch {
+		case rs.State == cluster.ReplicaRefused:
 			s.Problems = append(s.Problems, fmt.Sprintf("the copy of partition %d is refused: %s", rs.Partition, rs.Reason))
+		case rs.Doubtful && rs.Leader == 0:
+			s.Problems = append(s.Problems, fmt.Sprintf("the copy of partition %d may lack its last writes, and does not vote before all other copies have answered", rs.Partition))
 		}
 	}
 	return s, nil

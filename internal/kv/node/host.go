@@ -74,6 +74,16 @@ func (s *shard) Changed(r *replica.Replica) { s.node.resume(r.Partition()) }
 // LeadershipChanged implements replica.Host.
 func (s *shard) LeadershipChanged(r *replica.Replica) { s.node.leadershipChanged(r) }
 
+// Lost implements replica.Host.
+func (s *shard) Lost(id cluster.NodeID) bool {
+	v := s.node.view.Load()
+	if v == nil {
+		return false
+	}
+	m := v.m.Member(id)
+	return m != nil && m.State == cluster.MemberLost
+}
+
 // Refuse implements replica.Host.
 func (s *shard) Refuse(r *replica.Replica, reason error) {}
 

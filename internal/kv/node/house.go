@@ -3,10 +3,12 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/replica"
 )
 
 // memory counts what the data of a node takes.
@@ -81,6 +83,7 @@ func (n *Node) lookAfterHouse() {
 	n.freeLog()
 	n.forgetFormer()
 	n.resumeOverdue()
+	n.endDoubt()
 	if n.nextGossip == 0 {
 		n.nextGossip = now + n.gossipPause()
 	}
@@ -128,6 +131,14 @@ func (n *Node) freeLog() {
 		s := n.shardOf(p)
 		s.post(event{r: r, fn: r.Compact})
 	}
+}
+
+// endDoubt lets the log forget that its end was cut, when no replica minds any more.
+func (n *Node) endDoubt() {
+	if !n.log.Doubtful() || slices.ContainsFunc(n.allReplicas(), (*replica.Replica).Doubtful) {
+		return
+	}
+	n.log.EndDoubt()
 }
 
 // beat notes that a shard's loop is alive.

@@ -21,6 +21,9 @@ func (r *Replica) Tick() {
 		return
 	}
 	r.ticks++
+	if r.doubt.open.Load() {
+		r.pursueDoubt()
+	}
 	r.rn.Tick()
 	r.replaceLostLeader()
 	r.expireCalls()
@@ -34,13 +37,24 @@ func (r *Replica) Tick() {
 
 // Step takes a message from another replica, which lives on node from.
 func (r *Replica) Step(from cluster.NodeID, m Message) {
+	raftMsg := m.Raft
+	switch raftMsg.GetType() {
+	case messageHowFar:
+		r.answerHowFar(from, raftMsg)
+		return
+	case messageSoFar:
+		r.hearHowFar(raftMsg)
+		return
+	}
 	if !r.running() || r.frozen || r.state == cluster.ReplicaRemoved {
 		return
 	}
-	raftMsg := m.Raft
 	r.seen[raftMsg.GetFrom()] = from
 	switch raftMsg.GetType() {
 	case raftpb.MsgVote, raftpb.MsgPreVote:
+		if r.abstains(raftMsg) {
+			return
+		}
 		if r.clock.Monotonic() < r.voteHold && string(raftMsg.GetContext()) != campaignTransfer {
 			return
 		}
@@ -60,6 +74,10 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 	case raftpb.MsgHeartbeatResp:
 		if r.leading && raftMsg.GetTerm() == r.raftTerm && m.Echo != 0 {
 			r.acknowledge(raftMsg.GetFrom(), m.Echo)
+		}
+	case raftpb.MsgTimeoutNow:
+		if r.abstains(raftMsg) {
+			return
 		}
 	case raftpb.MsgSnap:
 		return // snapshots come through ReceiveSnapshot
@@ -209,6 +227,10 @@ func (r *Replica) send(m *raftpb.Message) {
 	}
 	out := Message{Raft: m}
 	switch m.GetType() {
+	case raftpb.MsgVote, raftpb.MsgPreVote:
+		if r.doubt.open.Load() {
+			return
+		}
 	case raftpb.MsgHeartbeat:
 		out.SentAt = r.clock.Monotonic()
 	case raftpb.MsgHeartbeatResp:
@@ -258,6 +280,7 @@ func (r *Replica) persist(m *raftpb.Message) {
 			if install != nil {
 				r.install(install)
 			}
+			r.stored(w)
 			for _, resp := range responses {
 				if resp.GetTo() == r.id {
 					r.step(resp)

@@ -87,6 +87,8 @@ type Host interface {
 	LeadershipChanged(r *Replica)
 	// Changed is called after a batch of commands was applied.
 	Changed(r *Replica)
+	// Lost tells whether a node's volume is known to be gone for good.
+	Lost(node cluster.NodeID) bool
 	// Refuse is called when the replica found that it cannot go on.
 	Refuse(r *Replica, reason error)
 }

@@ -40,6 +40,7 @@ type Replica struct {
 	store atomic.Pointer[store.Store] // replaced when a snapshot arrives
 	lease lease
 	queue queue
+	doubt doubt
 	// published is what Status and Leadership show.
 	published struct {
 		sync.Mutex
@@ -146,6 +147,9 @@ func New(o Options, recovered *wal.Replica) (*Replica, error) {
 	}
 	if err := r.startRaft(hard); err != nil {
 		return nil, err
+	}
+	if recovered != nil && recovered.Doubtful {
+		r.beginDoubt()
 	}
 	r.setState()
 	r.publish()

@@ -74,6 +74,7 @@ func (r *Replica) goOnAlone(ref *wal.SnapshotRef, config cluster.Config, err err
 			}
 			hard := r.rn.BasicStatus().HardState
 			r.config = config
+			r.endDoubt() // what this copy does not have, nobody has
 			r.proposals.unsynced = 0
 			r.generation++ // what the old group still waits for is void
 			if err := r.startRaft(&raftpb.HardState{Term: new(hard.GetTerm()), Vote: new(hard.GetVote()), Commit: new(hard.GetCommit())}); err != nil {

@@ -42,6 +42,7 @@ func (r *Replica) publish() {
 		Reason:       r.reason,
 		AppliedIndex: r.applied,
 		Config:       r.config,
+		Doubtful:     r.Doubtful(),
 	}
 	if r.running() {
 		b := r.rn.BasicStatus()
