@@ -241,6 +241,9 @@ func (o *oracle) unsettled() string {
 			if s.State != cluster.ReplicaRunning {
 				return fmt.Sprintf("replica %d of partition %d on %s is %s", s.ID, s.Partition, m.name, s.State)
 			}
+			if s.Doubtful {
+				return fmt.Sprintf("replica %d of partition %d on %s does not know whether it has forgotten something", s.ID, s.Partition, m.name)
+			}
 			applied[replicaKey{s.Partition, s.ID}] = s.AppliedIndex
 			if s.Role == cluster.RoleLeader && len(s.Progress) > 0 && (leaders[s.Partition] == nil || leaders[s.Partition].Term < s.Term) {
 				leaders[s.Partition] = &s
