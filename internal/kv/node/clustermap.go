@@ -50,8 +50,36 @@ func checkMap(m *cluster.Map) error {
 	case len(m.Initial) != p:
 		return fmt.Errorf("the map has %d initial configurations for %d partitions: %w", len(m.Initial), p, cluster.ErrInvalid)
 	}
+	for p, initial := range m.Initial {
+		if err := checkInitial(initial); err != nil {
+			return fmt.Errorf("the initial configuration of partition %d: %w: %w", p, err, cluster.ErrInvalid)
+		}
+	}
 	return nil
 }
+
+// checkInitial refuses first replicas that no log and no Raft group could take.
+func checkInitial(initial []cluster.Replica) error {
+	if len(initial) == 0 {
+		return errors.New("it has no replicas")
+	}
+	ids, nodes := map[uint64]bool{}, map[cluster.NodeID]bool{}
+	for _, r := range initial {
+		switch {
+		case r.ID == 0 || r.ID > maxInitialID:
+			return fmt.Errorf("replica ID %d is not within 1 and %d", r.ID, uint64(maxInitialID))
+		case r.Node == "":
+			return fmt.Errorf("replica %d has no node", r.ID)
+		case ids[r.ID] || nodes[r.Node]:
+			return fmt.Errorf("replica %d or its node %s is there twice", r.ID, r.Node.Short())
+		}
+		ids[r.ID], nodes[r.Node] = true, true
+	}
+	return nil
+}
+
+// maxInitialID leaves room for the IDs to come.
+const maxInitialID = 1 << 32
 
 // PublishMap implements cluster.Admin.
 func (n *Node) PublishMap(_ context.Context, m *cluster.Map) error {
