@@ -350,3 +350,17 @@ var aboutTheRecord = map[string]func(in *coordinator.Input){
 	"no observation":                   func(in *coordinator.Input) { in.Observation = nil },
 	"no seats":                         func(in *coordinator.Input) { in.Spec.Seats = nil },
 }
+
+// TestANodeThatStillHoldsSomethingStays: also when no group counts on it, as with a
+// replica that was made and never added.
+func TestANodeThatStillHoldsSomethingStays(t *testing.T) {
+	for _, scene := range scenes[:2] {
+		t.Run(scene.name, func(t *testing.T) {
+			in, p, seat := scene.build(t)
+			require.True(t, scene.removes(in, coordinator.Plan(in), seat))
+			_, l := leader(t, &in, p)
+			in.Observation[seat].Status.Replicas = []cluster.ReplicaStatus{{Partition: p, ID: l.Config.NextReplicaID, State: cluster.ReplicaEmpty}}
+			require.False(t, scene.removes(in, coordinator.Plan(in), seat))
+		})
+	}
+}

@@ -55,6 +55,12 @@ func TestALeaseInAJointConfigurationNeedsBothQuorums(t *testing.T) {
 	require.False(t, c.holds(r), "only the old voters' quorum")
 	r.acknowledge(4, c.mono)
 	require.True(t, c.holds(r))
+
+	r, c = leader(config)
+	r.acknowledge(4, c.mono)
+	require.False(t, c.holds(r), "only the new voters' quorum")
+	r.acknowledge(3, c.mono)
+	require.True(t, c.holds(r))
 }
 
 func TestTwoVotersNeedBoth(t *testing.T) {
