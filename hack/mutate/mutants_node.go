@@ -1,0 +1,102 @@
+package main
+
+const (
+	transportTests = "./internal/kv/transport"
+	ringTests      = "./internal/kv/ring"
+	respTests      = "./internal/kv/resp"
+	commandTests   = "./internal/kv/command"
+)
+
+// nodeMutants break what is around the replicas of a node: routing, peers, commands.
+var nodeMutants = []mutant{
+	{
+		name: "try a lost write again", breaks: "a write that was sent to a node which died is not sent to another",
+		file: "internal/kv/node/submit.go", in: "func (n *Node) forwardLost(",
+		old: "n.Finish(f.request, replica.Unknown)", new: "n.Finish(f.request, replica.NotExecuted)",
+		killers: []killer{{nodeTests, "TestAForwardedWrite"}},
+	},
+	{
+		name: "forget a replica before its tombstone", breaks: "a replica that a node was told to remove does not come back after a crash",
+		file: "internal/kv/node/admin.go", in: "func (n *Node) RemoveReplica(",
+		old: "if err := n.writeAndWait(&wal.Write{Partition: req.Partition, Replica: req.ID, Tombstone: req.ID + 1}); err != nil {", new: "if err := error(nil); err != nil {",
+		killers: []killer{{nodeTests, "TestARemovedReplica"}},
+	},
+	{
+		name: "make a replica under a used ID", breaks: "a late request brings no removed replica back",
+		file: "internal/kv/node/admin.go", in: "func (n *Node) CreateReplica(",
+		old: "case req.ID < smallest:", new: "case req.ID < smallest && false:",
+		killers: []killer{{nodeTests, "TestARemovedReplica"}},
+	},
+	{
+		name: "take an older map", breaks: "a node does not go back to an earlier membership",
+		file: "internal/kv/node/clustermap.go", in: "func (n *Node) PublishMap(",
+		old: "m.Revision <= have.m.Revision && n.membership.Joined", new: "m.Revision == have.m.Revision && n.membership.Joined",
+		killers: []killer{{nodeTests, "TestAnOlderMap"}},
+	},
+	{
+		name: "start over when the log is lost", breaks: "a node whose log is gone does not vote as if it had promised nothing",
+		file: "internal/kv/node/node.go", in: "func (n *Node) open(",
+		old: `if m != nil && n.membership.ClusterID == "" {`, new: `if false && m != nil && n.membership.ClusterID == "" {`,
+		killers: []killer{{nodeTests, "TestANodeWhoseLog"}},
+	},
+	{
+		name: "take a newer state for a damaged one", breaks: "an older program leaves the volume of a newer one alone",
+		file: "internal/kv/node/node.go", in: "func (n *Node) openReplica(",
+		old: "if errors.Is(err, store.ErrLaterFormat) {", new: "if false && errors.Is(err, store.ErrLaterFormat) {",
+		killers: []killer{{nodeTests, "TestAVolumeOfALater"}},
+	},
+	{
+		name: "MOVED off by one", breaks: "a cluster client learns who leads the slot that it asked for",
+		file: "internal/kv/node/redirect.go", in: "func (n *Node) movedTo(",
+		old: `fmt.Sprintf("MOVED %d %s:%d", slot, to.Host, to.Port)`, new: `fmt.Sprintf("MOVED %d %s:%d", slot+1, to.Host, to.Port)`,
+		killers: []killer{{nodeTests, "TestAClusterClientIsSent"}},
+	},
+	{
+		name: "send a cluster client to a node that is gone", breaks: "a cluster client is held, not sent in circles, while there is no leader",
+		file: "internal/kv/node/redirect.go", in: "func (n *Node) redirect(",
+		old: "case !n.transport.Linked(leader):", new: "case false:",
+		killers: []killer{{nodeTests, "TestCallsAreHeld"}},
+	},
+	{
+		name: "skip a frame's CRC", breaks: "a flipped bit on the way between nodes is found",
+		file: "internal/kv/transport/frame.go", in: "func (fr *frameReader) next(",
+		old: "got != f.crc {", new: "got != f.crc && false {",
+		killers: []killer{{transportTests, "Frame"}},
+	},
+	{
+		name: "end a snapshot stream early", breaks: "a snapshot that was cut on its way is not taken",
+		file: "internal/kv/transport/snapshot_format.go", in: "func (d *snapshotDecoder) end(",
+		old: "if size != d.size || total != d.total {", new: "if false {",
+		killers: []killer{{transportTests, "Snapshot"}},
+	},
+	{
+		name: "let in a node of another cluster", breaks: "nodes of two clusters do not mix",
+		file: "internal/kv/transport/handshake.go", in: "func (t *Transport) checkIdentities(",
+		old: "case theirs != ours:", new: "case theirs != ours && false:",
+		killers: []killer{{transportTests, "TestHandshakes|TestStrangers"}},
+	},
+	{
+		name: "let in a node that means another", breaks: "an address that was given to another node leads to no wrong one",
+		file: "internal/kv/transport/handshake.go", in: "func (t *Transport) checkIdentities(",
+		old: "case to != t.config.Self:", new: "case to != t.config.Self && false:",
+		killers: []killer{{transportTests, "TestHandshakes|TestStrangers"}},
+	},
+	{
+		name: "the ring off by one", breaks: "every slot has its partition, the same on every node and for ever",
+		file: "internal/kv/ring/slot.go", in: "func Partition(",
+		old: "uint32(slot) * uint32(partitions) / Slots", new: "(uint32(slot) + 1) % Slots * uint32(partitions) / Slots",
+		killers: []killer{{ringTests, "."}},
+	},
+	{
+		name: "ignore the hash tag", breaks: "keys with one tag are in one slot, as in Redis Cluster",
+		file: "internal/kv/ring/slot.go", in: "func tag(",
+		old: "if length <= 0 {", new: "if length <= 0 || true {",
+		killers: []killer{{ringTests, "."}},
+	},
+	{
+		name: "execute though a watched key changed", breaks: "WATCH: a transaction does nothing when a watched key has changed",
+		file: "internal/kv/store/gone.go", in: "func (s *Store) SetSince(",
+		old: "return r.item().Version > revision", new: "return r.item().Version > revision && false",
+		killers: []killer{{storeTests, "TestAKeyThatCameAndWent"}, {commandTests, "Transaction"}},
+	},
+}
