@@ -103,8 +103,8 @@ kind-load: kind-up image ## Build the image and give it to the kind cluster's no
 	hack/kind/load '$(IMAGE)'
 
 e2e: kind-load ## Run the end-to-end suite on the kind cluster; E2E_ARGS go to ginkgo
-	@helm=$$(hack/tool helm) && kubectl=$$(hack/tool kubectl) && kind=$$(hack/tool kind) && \
-	KUBECONFIG='$(kind_config)' HELM="$$helm" KUBECTL="$$kubectl" KIND="$$kind" RINGKV_IMAGE='$(IMAGE)' \
+	@helm=$$(hack/tool helm) && kubectl=$$(hack/tool kubectl) && kind=$$(hack/tool kind) && previous=$$(hack/kind/previous '$(IMAGE)') && \
+	KUBECONFIG='$(kind_config)' HELM="$$helm" KUBECTL="$$kubectl" KIND="$$kind" RINGKV_IMAGE='$(IMAGE)' RINGKV_PREVIOUS_IMAGE="$$previous" \
 	go test ./test/e2e -count=1 -timeout '$(E2E_TIMEOUT)' -v -ginkgo.v $(E2E_ARGS)
 
 ##@ On the cluster that KUBECONFIG names

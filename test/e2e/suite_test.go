@@ -84,6 +84,7 @@ var _ = Describe("A KVCluster under load", Ordered, ContinueOnFailure, func() {
 	upgrading()
 	refusingLater()
 	deleting()
+	upgradingNodes()
 })
 
 // removeAll removes everything that the suite makes.

@@ -42,6 +42,43 @@ func upgrading() {
 	}, SpecTimeout(6*time.Minute))
 }
 
+// upgradingNodes comes last: it begins with a KVCluster of its own.
+func upgradingNodes() {
+	It("upgrades its nodes one at a time from an earlier build with another format", Label("upgrade"), func(ctx SpecContext) {
+		if env.PreviousImage == "" {
+			Skip("RINGKV_PREVIOUS_IMAGE is not set: `make e2e` builds it where the history reaches back far enough")
+		}
+		stage.Clear(ctx)
+		env.EnsureNamespace(ctx)
+		demo := framework.NewDemo(env, "demo")
+		demo.Image = env.PreviousImage
+		demo.Apply(ctx, partitions)
+		demo.WaitRebalanced(ctx, framework.Rebalanced)
+		demo.StartLoad(ctx)
+		stage.Put(demo, partitions)
+		stage.Spoil() // what comes after begins with this build
+		Expect(images(ctx, demo)).To(HaveEach(env.PreviousImage))
+
+		ledger.UnderLoad(ctx, demo, "11 nodes upgraded", framework.Pause, func() {
+			framework.Say("upgrade the nodes to %s", env.Image)
+			Expect(demo.Change(ctx, func(s *v1alpha1.KVClusterSpec) { s.Image = env.Image })).To(Succeed())
+			framework.Within(ctx, framework.Rebalanced, func(g Gomega) { g.Expect(images(ctx, demo)).To(HaveEach(env.Image)) })
+			demo.WaitRebalanced(ctx, framework.Rebalanced)
+			demo.ExpectShape(ctx)
+		})
+	}, SpecTimeout(8*time.Minute))
+}
+
+// images are those that the nodes' containers are to run.
+func images(ctx context.Context, demo *framework.Demo) (out []string) {
+	pods, err := demo.Pods(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	for _, p := range pods {
+		out = append(out, p.Spec.Containers[0].Image)
+	}
+	return out
+}
+
 func deleting() {
 	It("leaves its volumes when it is deleted, and finds all its data when it is made again", Label("delete"), func(ctx SpecContext) {
 		demo := stage.Ready(ctx, partitions)

@@ -21,6 +21,8 @@ import (
 type Demo struct {
 	env  *Environment
 	Name string
+	// Image is what Apply makes the nodes run; empty means the operator's default.
+	Image string
 	// Load runs for as long as the KVCluster does; nil before StartLoad.
 	Load *Load
 }
@@ -37,7 +39,7 @@ func (d *Demo) Apply(ctx context.Context, partitions int32) {
 	c := &v1alpha1.KVCluster{
 		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: d.Name},
 		Spec: v1alpha1.KVClusterSpec{
-			Nodes: 3, ReplicationFactor: 3, Partitions: partitions,
+			Nodes: 3, ReplicationFactor: 3, Partitions: partitions, Image: d.Image,
 			Storage: v1alpha1.StorageSpec{Size: resource.MustParse("1Gi")},
 			Resources: corev1.ResourceRequirements{
 				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi")},

@@ -30,21 +30,25 @@ type Environment struct {
 	// Image is the image with kvnode, manager and kvctl, as repository:tag, which
 	// all Kubernetes nodes have.
 	Image string
+	// PreviousImage is the same with an earlier kvnode, or empty.
+	PreviousImage string
 	// Root is the folder of the project, Artifacts the folder for what is collected.
 	Root, Artifacts string
 
 	kubeconfig, kubectl, helm, docker string
 }
 
-// NewEnvironment reads KUBECONFIG, RINGKV_IMAGE, HELM, KUBECTL, DOCKER and
-// RINGKV_ARTIFACTS. The programs default to those on the PATH.
+// NewEnvironment reads KUBECONFIG, RINGKV_IMAGE, RINGKV_PREVIOUS_IMAGE, HELM, KUBECTL,
+// DOCKER and RINGKV_ARTIFACTS. The programs default to those on the PATH.
 func NewEnvironment() (*Environment, error) {
 	e := &Environment{
 		Image:      os.Getenv("RINGKV_IMAGE"),
 		kubeconfig: os.Getenv("KUBECONFIG"),
-		kubectl:    fromEnvironment("KUBECTL", "kubectl"),
-		helm:       fromEnvironment("HELM", "helm"),
-		docker:     fromEnvironment("DOCKER", "docker"),
+
+		PreviousImage: os.Getenv("RINGKV_PREVIOUS_IMAGE"),
+		kubectl:       fromEnvironment("KUBECTL", "kubectl"),
+		helm:          fromEnvironment("HELM", "helm"),
+		docker:        fromEnvironment("DOCKER", "docker"),
 	}
 	if e.kubeconfig == "" || e.Image == "" {
 		return nil, fmt.Errorf("KUBECONFIG is %q and RINGKV_IMAGE is %q: both are needed; `make e2e` sets them", e.kubeconfig, e.Image)
