@@ -406,11 +406,21 @@ func (n *Node) Close() error {
 			n.Finish(c, replica.NotExecuted)
 		}
 		for _, c := range n.waiting.giveUp() {
-			c.Call.Fail("CLUSTERDOWN this node is stopping: the command was not executed")
+			c.Call.Fail(stoppingReply)
 		}
 		err = errors.Join(n.log.Close(), n.lock.Close())
 	})
 	return err
+}
+
+// isStopping tells whether Close was called.
+func (n *Node) isStopping() bool {
+	select {
+	case <-n.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // Drain implements cluster.Admin.

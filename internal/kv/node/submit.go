@@ -37,6 +37,9 @@ const (
 // to the followers.
 const maxCommandBytes = transport.MaxRecordBytes - 1<<20
 
+// stoppingReply answers what a node did not execute before it stopped.
+const stoppingReply = "CLUSTERDOWN this node is stopping: the command was not executed"
+
 // remoteOrigin marks a request that another node forwarded.
 type remoteOrigin struct {
 	from  cluster.NodeID
@@ -131,12 +134,13 @@ func (n *Node) execute(c *replica.Request) {
 		n.Finish(c, replica.Done)
 	case c.Write && !n.submitInOrder(r, c):
 		n.Finish(c, replica.NotExecuted)
-	case !c.Write:
-		r.Submit(c)
+	case !c.Write && !r.Submit(c):
+		n.Finish(c, replica.NotExecuted)
 	}
 }
 
-// submitInOrder queues a write, unless one that its sender sent before it was refused.
+// submitInOrder queues a write, unless one that its sender sent before it was refused,
+// or the replica is being removed.
 func (n *Node) submitInOrder(r *replica.Replica, c *replica.Request) bool {
 	from, first := n.id, false
 	switch origin := c.Origin.(type) {
@@ -145,7 +149,7 @@ func (n *Node) submitInOrder(r *replica.Replica, c *replica.Request) bool {
 	case remoteOrigin:
 		from, first = origin.from, origin.first
 	}
-	return n.refusals.admit(from, c.Partition, first, func() { r.Submit(c) })
+	return n.refusals.admit(from, c.Partition, first, func() bool { return r.Submit(c) })
 }
 
 // growth returns how many bytes more than it carries a call may add to a replica.
@@ -170,7 +174,7 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 			// If another node refused it, the next local write is a first one.
 			n.refusals.refuse(n.id, c.Partition)
 		}
-		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic()
+		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic() && !n.isStopping()
 		later, due := n.waiting.leave(c, again)
 		if due {
 			defer n.tryAgain(c.Partition)
@@ -198,6 +202,10 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 // later routes a call again when there is news of a leader, or soon, until its
 // deadline.
 func (n *Node) later(v *view, c *replica.Request) {
+	if n.isStopping() {
+		c.Call.Fail(stoppingReply)
+		return
+	}
 	left := c.Deadline - n.clock.Monotonic()
 	if left <= 0 {
 		c.Call.Out.Reset()

@@ -204,9 +204,9 @@ func (r *refusals) refuse(node cluster.NodeID, partition uint32) {
 	r.from[refusal{node, partition}] = true
 }
 
-// admit runs submit unless the write has to be refused, and tells whether it did.
-// submit must not refuse.
-func (r *refusals) admit(node cluster.NodeID, partition uint32, first bool, submit func()) bool {
+// admit runs submit unless the write has to be refused, and tells whether it was
+// taken.
+func (r *refusals) admit(node cluster.NodeID, partition uint32, first bool, submit func() bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := refusal{node, partition}
@@ -215,6 +215,5 @@ func (r *refusals) admit(node cluster.NodeID, partition uint32, first bool, subm
 	} else if r.from[k] {
 		return false
 	}
-	submit()
-	return true
+	return submit()
 }

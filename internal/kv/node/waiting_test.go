@@ -78,11 +78,11 @@ func TestWhatWaitsAsksForOneTakeAllAtATime(t *testing.T) {
 func TestWhatFollowsARefusedWriteIsRefused(t *testing.T) {
 	r := refusals{from: map[refusal]bool{}}
 	submitted := 0
-	admit := func(first bool) bool { return r.admit("a", 1, first, func() { submitted++ }) }
+	admit := func(first bool) bool { return r.admit("a", 1, first, func() bool { submitted++; return true }) }
 	require.True(t, admit(false))
 	r.refuse("a", 1)
 	require.False(t, admit(false))
-	require.True(t, r.admit("b", 1, false, func() {}), "another node knows nothing of it")
+	require.True(t, r.admit("b", 1, false, func() bool { return true }), "another node knows nothing of it")
 	require.True(t, admit(true), "the sender has seen the refusal")
 	require.True(t, admit(false))
 	require.Equal(t, 3, submitted)

@@ -19,6 +19,7 @@ const (
 // queue holds calls between the goroutines that submit them and the owner.
 type queue struct {
 	sync.Mutex
+	closed bool // nobody takes anything out any more
 	writes []*Request
 	reads  []*Request
 }
@@ -37,9 +38,14 @@ type proposal struct {
 	calls []*Request // nil where the caller has stopped waiting
 }
 
-// Submit queues a call. The host gets it back through Finish.
-func (r *Replica) Submit(c *Request) {
+// Submit queues a call. The host gets it back through Finish. It returns false, and
+// does nothing, if the replica is closed: it was removed from here, or the node stops.
+func (r *Replica) Submit(c *Request) bool {
 	r.queue.Lock()
+	if r.queue.closed {
+		r.queue.Unlock()
+		return false
+	}
 	if c.Write {
 		r.queue.writes = append(r.queue.writes, c)
 	} else {
@@ -47,6 +53,7 @@ func (r *Replica) Submit(c *Request) {
 	}
 	r.queue.Unlock()
 	r.host.Wake(r)
+	return true
 }
 
 // take removes a batch of writes from the queue, in order.
@@ -111,6 +118,13 @@ func (r *Replica) proposeQueued() {
 	}
 	p.sequence++
 	p.pending[p.sequence] = &proposal{term: r.raftTerm, calls: calls}
+}
+
+// close makes Submit take nothing any more.
+func (q *queue) close() {
+	q.Lock()
+	defer q.Unlock()
+	q.closed = true
 }
 
 // putBack undoes take.

@@ -290,6 +290,7 @@ func (r *Replica) Close() {
 		r.finishAll(r.proposals.pending[seq].calls, Unknown)
 	}
 	clear(r.proposals.pending)
+	r.queue.close()
 	r.refuseQueued()
 }
 
