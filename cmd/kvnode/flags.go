@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ringkv/ringkv/internal/certificate"
 	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
@@ -26,6 +27,11 @@ type flags struct {
 	clusterPort         int
 	httpPort            int
 	announceCluster     string
+	outsidePort         int
+	announceOutside     string
+	respTLSPort         int
+	clusterTLSPort      int
+	tls                 certificate.Files
 	metricsPort         int
 	memoryLimit         int64
 	maxConnections      int
@@ -50,6 +56,13 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.respPort, "resp-port", 6379, "port for Redis clients; any node serves any key")
 	s.IntVar(&f.clusterPort, "cluster-port", 6380, "port for clients of Redis Cluster, which are sent to the node that leads the key")
 	s.StringVar(&f.announceCluster, "announce-cluster", "", "host:port under which clients of Redis Cluster reach this node (default: the advertised host and the cluster port)")
+	s.StringVar(&f.announceOutside, "announce-outside", "", "host or host:port under which clients of Redis Cluster reach this node's outside port, if they cannot reach the cluster port; opens it")
+	s.IntVar(&f.outsidePort, "outside-port", 6381, "port for clients of Redis Cluster that are given the addresses of --announce-outside; with TLS if there is a certificate")
+	s.StringVar(&f.tls.Cert, "tls-cert-file", "", "certificate of the TLS ports, in PEM; opens them. A new one is taken while the node runs")
+	s.StringVar(&f.tls.Key, "tls-key-file", "", "key of the certificate, in PEM")
+	s.StringVar(&f.tls.ClientCA, "tls-client-ca-file", "", "authorities, in PEM, of which clients must show a certificate (default: clients need none)")
+	s.IntVar(&f.respTLSPort, "resp-tls-port", 6389, "port for Redis clients with TLS")
+	s.IntVar(&f.clusterTLSPort, "cluster-tls-port", 6390, "port for clients of Redis Cluster with TLS")
 	s.IntVar(&f.httpPort, "http-port", 8080, "port for HTTP and gRPC clients; any node serves any key")
 	s.IntVar(&f.peerPort, "peer-port", 7000, "port for peers and the coordinator")
 	s.IntVar(&f.metricsPort, "metrics-port", 9090, "port of /metrics, /healthz and /readyz")
@@ -113,11 +126,20 @@ func (f *flags) check() error {
 		return fmt.Errorf("--watch-history is %d: use 1 or more bytes", f.watchHistory)
 	}
 	if f.announceCluster != "" {
-		if err := checkAnnounced(f.announceCluster); err != nil {
+		if err := checkAnnounced("announce-cluster", f.announceCluster); err != nil {
 			return err
 		}
 	}
-	for name, port := range map[string]int{"resp": f.respPort, "cluster": f.clusterPort, "http": f.httpPort, "peer": f.peerPort, "metrics": f.metricsPort} {
+	if f.announceOutside != "" {
+		if err := checkAnnounced("announce-outside", withPort(f.announceOutside, 1)); err != nil {
+			return err
+		}
+	}
+	if (f.tls.Cert == "") != (f.tls.Key == "") || f.tls.ClientCA != "" && f.tls.Cert == "" {
+		return errors.New("TLS needs both --tls-cert-file and --tls-key-file")
+	}
+	for name, port := range map[string]int{"resp": f.respPort, "cluster": f.clusterPort, "http": f.httpPort, "peer": f.peerPort, "metrics": f.metricsPort,
+		"outside": f.outsidePort, "resp-tls": f.respTLSPort, "cluster-tls": f.clusterTLSPort} {
 		if port < 0 || port > math.MaxUint16 {
 			return fmt.Errorf("--%s-port is %d: use a number from 0 to 65535 (0 takes any free port)", name, port)
 		}
@@ -127,14 +149,22 @@ func (f *flags) check() error {
 
 // checkAnnounced refuses an address that clients could not use: they get it with MOVED
 // and split it at the last colon.
-func checkAnnounced(address string) error {
+func checkAnnounced(flag, address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil && host != "" && !strings.ContainsAny(host, " \r\n\t,@") {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
 			return nil
 		}
 	}
-	return fmt.Errorf("--announce-cluster is %q: use host:port, such as kv-0.example.com:6380", address)
+	return fmt.Errorf("--%s is %q: use host:port, such as kv-0.example.com:6380", flag, address)
+}
+
+// withPort adds a port to an address that has none.
+func withPort(address string, port int) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), strconv.Itoa(port))
 }
 
 func (f *flags) level() (slog.Level, error) {
@@ -152,47 +182,6 @@ func (f *flags) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, o))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
-}
-
-// listeners are the open ports.
-type listeners struct{ resp, cluster, http, peer, metrics net.Listener }
-
-func (l *listeners) close() {
-	for _, x := range []net.Listener{l.resp, l.cluster, l.http, l.peer, l.metrics} {
-		if x != nil {
-			_ = x.Close() // usually closed by its server already
-		}
-	}
-}
-
-func (f *flags) listen() (*listeners, error) {
-	l := &listeners{}
-	for _, x := range []struct {
-		to   *net.Listener
-		port int
-		name string
-	}{{&l.resp, f.respPort, "resp"}, {&l.cluster, f.clusterPort, "cluster"}, {&l.http, f.httpPort, "http"},
-		{&l.peer, f.peerPort, "peer"}, {&l.metrics, f.metricsPort, "metrics"}} {
-		var err error
-		if *x.to, err = net.Listen("tcp", net.JoinHostPort(f.bind, strconv.Itoa(x.port))); err != nil {
-			l.close()
-			return nil, fmt.Errorf("open the %s port: %w", x.name, err)
-		}
-	}
-	return l, nil
-}
-
-// advertised returns the address under which others reach a listener.
-func (f *flags) advertised(l net.Listener) string {
-	return net.JoinHostPort(f.advertiseHost, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-}
-
-// announced returns the address that clients of Redis Cluster are given.
-func (f *flags) announced(l net.Listener) string {
-	if f.announceCluster != "" {
-		return f.announceCluster
-	}
-	return f.advertised(l)
 }
 
 // memory returns the most bytes that data may take, and makes the garbage

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringkv/ringkv/internal/kv/command"
 	"github.com/ringkv/ringkv/internal/kv/node"
 	"github.com/ringkv/ringkv/internal/kv/resp"
 	"github.com/ringkv/ringkv/internal/kv/rpc"
@@ -65,6 +66,11 @@ func run(ctx context.Context, f *flags) error {
 		return err
 	}
 	defer listeners.close()
+	if f.tls.Cert != "" {
+		if err := listeners.secure(f.tls, logger); err != nil {
+			return err
+		}
+	}
 	limit, err := f.memory()
 	if err != nil {
 		return err
@@ -74,6 +80,7 @@ func run(ctx context.Context, f *flags) error {
 		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,
 		PeerAddress: f.advertised(listeners.peer), RESPAddress: f.advertised(listeners.resp),
 		ClusterAddress: f.announced(listeners.cluster), HTTPAddress: f.advertised(listeners.http),
+		ClusterTLSAddress: f.advertised(listeners.clusterTLS), OutsideAddress: f.announcedOutside(listeners.outside),
 		MetricsAddress: f.advertised(listeners.metrics),
 		MemoryLimit:    limit, HistoryBytes: f.watchHistory, Logger: logger, Version: buildVersion(),
 		Fatal: func(err error) {
@@ -113,7 +120,16 @@ func run(ctx context.Context, f *flags) error {
 	go func() { serve("metrics", metrics.Serve(listeners.metrics)) }()
 	go func() { serve("HTTP clients", api.Serve(listeners.http)) }()
 	go func() { serve("redis clients", redis.Serve(listeners.resp)) }()
-	go func() { serve("redis cluster clients", redis.ServeCluster(listeners.cluster)) }()
+	go func() { serve("redis cluster clients", redis.ServeCluster(listeners.cluster, command.Inside)) }()
+	if l := listeners.outside; l != nil {
+		go func() { serve("redis cluster clients from outside", redis.ServeCluster(l, command.Outside)) }()
+	}
+	if l := listeners.respTLS; l != nil {
+		go func() { serve("redis clients with TLS", redis.Serve(l)) }()
+	}
+	if l := listeners.clusterTLS; l != nil {
+		go func() { serve("redis cluster clients with TLS", redis.ServeCluster(l, command.InsideTLS)) }()
+	}
 
 	select {
 	case err = <-fatal:

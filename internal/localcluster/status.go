@@ -57,6 +57,9 @@ func (s Status) Node(name string) *Node {
 type Node struct {
 	Name string `json:"name"`
 	Addresses
+	// ClusterTLS and Outside are empty unless the node has those ports.
+	ClusterTLS string `json:"clusterTLS,omitempty"`
+	Outside    string `json:"outside,omitempty"`
 	ProcessState
 	ID      cluster.NodeID `json:"id,omitempty"` // empty if the node does not answer
 	Zone    string         `json:"zone,omitempty"`
@@ -155,6 +158,7 @@ func (c *Cluster) ask(ctx context.Context, n *Node) answer {
 	n.ID, n.Up, n.Bytes, n.LogBytes = status.Node, true, 0, status.LogBytes
 	n.RESP = cmp.Or(n.RESP, status.RESPAddress)
 	n.HTTP, n.Cluster = status.HTTPAddress, status.ClusterAddress
+	n.ClusterTLS, n.Outside = status.ClusterTLSAddress, status.OutsideAddress
 	if status.Zone != "" {
 		n.Zone = status.Zone
 	}

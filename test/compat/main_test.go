@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringkv/ringkv/internal/certificate"
+	"github.com/ringkv/ringkv/internal/certificate/certtest"
 	"github.com/ringkv/ringkv/internal/localcluster"
 )
 
@@ -26,6 +28,12 @@ const downtime = 2 * time.Second
 
 // nodes is the cluster that all tests share; nil with -short.
 var nodes *localcluster.Cluster
+
+// authority has signed the certificate of all nodes, files holds its own.
+var (
+	authority *certtest.Authority
+	files     certificate.Files
+)
 
 // port is a kind of client port.
 type port string
@@ -73,12 +81,22 @@ func withCluster(fn func() int) (int, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%s: %w\n%s", build, err, out)
 	}
+	if authority, err = certtest.NewAuthority(); err != nil {
+		return 0, err
+	}
+	if files, err = authority.Write(dir, "node", "127.0.0.1", "localhost"); err != nil {
+		return 0, err
+	}
 	first, err := localcluster.FreePort(3)
 	if err != nil {
 		return 0, err
 	}
 	c, err := localcluster.Open(localcluster.Options{
 		Nodes: 3, Dir: filepath.Join(dir, "cluster"), Port: first, Binary: binary, RestartDelay: downtime,
+		NodeFlags: []string{
+			"--tls-cert-file", files.Cert, "--tls-key-file", files.Key, "--resp-tls-port", "0", "--cluster-tls-port", "0",
+			"--announce-outside", "localhost", "--outside-port", "0",
+		},
 	})
 	if err != nil {
 		return 0, err

@@ -101,7 +101,11 @@ type Member struct {
 	PeerAddress    string `json:"peerAddress"`
 	RESPAddress    string `json:"respAddress"`
 	ClusterAddress string `json:"clusterAddress,omitempty"` // RESP for cluster clients
-	HTTPAddress    string `json:"httpAddress,omitempty"`
+	// ClusterTLSAddress is the same with TLS, OutsideAddress what cluster clients
+	// use that cannot reach the others. Empty: the node does not serve them.
+	ClusterTLSAddress string `json:"clusterTLSAddress,omitempty"`
+	OutsideAddress    string `json:"outsideAddress,omitempty"`
+	HTTPAddress       string `json:"httpAddress,omitempty"`
 }
 
 // Replica is one copy of a partition on a node.

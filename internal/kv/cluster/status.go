@@ -15,12 +15,15 @@ type NodeStatus struct {
 	Version  string `json:"version"` // of the kvnode build
 	Started  Millis `json:"started"`
 
-	Zone           string `json:"zone,omitempty"`
-	PeerAddress    string `json:"peerAddress"`
-	RESPAddress    string `json:"respAddress"`
-	ClusterAddress string `json:"clusterAddress,omitempty"`
-	HTTPAddress    string `json:"httpAddress,omitempty"`
-	MetricsAddress string `json:"metricsAddress,omitempty"`
+	// The addresses are those of Member, and of /metrics.
+	Zone              string `json:"zone,omitempty"`
+	PeerAddress       string `json:"peerAddress"`
+	RESPAddress       string `json:"respAddress"`
+	ClusterAddress    string `json:"clusterAddress,omitempty"`
+	ClusterTLSAddress string `json:"clusterTLSAddress,omitempty"`
+	OutsideAddress    string `json:"outsideAddress,omitempty"`
+	HTTPAddress       string `json:"httpAddress,omitempty"`
+	MetricsAddress    string `json:"metricsAddress,omitempty"`
 
 	DiskTotal   uint64 `json:"diskTotal"` // bytes
 	DiskFree    uint64 `json:"diskFree"`

@@ -19,6 +19,8 @@ type Call struct {
 	// who does not lead it answers where the leader is; a call without keys
 	// concerns what the node leads.
 	Cluster bool
+	// Audience says where such a client is told that it is.
+	Audience Audience
 	// Deadline is when waiting for a leader must end; zero: the node's own.
 	Deadline time.Time
 	// Out takes the reply; Out.Proto is the client's protocol version. Until
@@ -31,6 +33,18 @@ type Call struct {
 	state atomic.Uint32
 	wake  chan struct{}
 }
+
+// Audience is by which port clients of Redis Cluster came in. They are told the
+// addresses of that port on all nodes.
+type Audience uint8
+
+// The audiences.
+const (
+	Inside    Audience = iota // the cluster port
+	InsideTLS                 // the cluster port with TLS
+	Outside                   // the port for clients that cannot reach the others
+	Audiences = iota          // their number
+)
 
 const (
 	pending uint32 = iota
@@ -49,7 +63,7 @@ func NewCall(spec *Spec, args [][]byte, proto uint8) *Call {
 // complete, and its reply used up.
 func (c *Call) Reset(spec *Spec, args [][]byte, proto uint8) {
 	c.Spec, c.Args = spec, args
-	c.ReadAny, c.Cluster, c.Deadline, c.OnComplete = false, false, time.Time{}, nil
+	c.ReadAny, c.Cluster, c.Audience, c.Deadline, c.OnComplete = false, false, Inside, time.Time{}, nil
 	c.Out.Reset()
 	c.Out.Proto = proto
 	if c.wake == nil {

@@ -129,6 +129,7 @@ func describe(member *cluster.Member, n *node) {
 	member.PeerAddress = cmp.Or(n.status.PeerAddress, n.seat.PeerAddress)
 	member.RESPAddress = n.status.RESPAddress
 	member.ClusterAddress = n.status.ClusterAddress
+	member.ClusterTLSAddress, member.OutsideAddress = n.status.ClusterTLSAddress, n.status.OutsideAddress
 	member.HTTPAddress = n.status.HTTPAddress
 }
 

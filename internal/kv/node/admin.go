@@ -21,7 +21,8 @@ func (n *Node) Status(context.Context) (*cluster.NodeStatus, error) {
 		Node: n.id, Name: n.opts.Name, ClusterID: clusterID, Version: n.opts.Version,
 		Started: cluster.MillisOf(n.started), Zone: n.opts.Zone,
 		PeerAddress: n.opts.PeerAddress, RESPAddress: n.opts.RESPAddress,
-		ClusterAddress: n.opts.ClusterAddress, HTTPAddress: n.opts.HTTPAddress, MetricsAddress: n.opts.MetricsAddress,
+		ClusterAddress: n.opts.ClusterAddress, ClusterTLSAddress: n.opts.ClusterTLSAddress, OutsideAddress: n.opts.OutsideAddress,
+		HTTPAddress: n.opts.HTTPAddress, MetricsAddress: n.opts.MetricsAddress,
 		MemoryUsed: n.memory.used.Load(), MemoryLimit: n.memory.limit,
 		Draining: n.draining.Load(),
 	}

@@ -56,6 +56,8 @@ type Options struct {
 	Zone string
 	// Addresses as host:port, as others reach this node.
 	PeerAddress, RESPAddress, ClusterAddress, HTTPAddress, MetricsAddress string
+	// Of the ports for cluster clients that not every node has; empty: not this one.
+	ClusterTLSAddress, OutsideAddress string
 	// MemoryLimit is the most bytes that data may take; 0 means no limit.
 	MemoryLimit uint64
 	// HistoryBytes is how much of each partition's newest changes is kept in memory for

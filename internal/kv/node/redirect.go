@@ -41,7 +41,7 @@ func (n *Node) moved(v *view, leader cluster.NodeID, c *replica.Request) bool {
 	if !hasKey {
 		return false
 	}
-	message := n.movedTo(v, leader, slot)
+	message := n.movedTo(v, leader, slot, c.Call.Audience)
 	if message != "" {
 		c.Call.Out.Reset()
 		c.Call.Out.Error(message)
@@ -49,17 +49,18 @@ func (n *Node) moved(v *view, leader cluster.NodeID, c *replica.Request) bool {
 	return message != ""
 }
 
-func (n *Node) movedTo(v *view, leader cluster.NodeID, slot uint16) string {
-	to, known := v.clusterEndpoint(leader)
+func (n *Node) movedTo(v *view, leader cluster.NodeID, slot uint16, a command.Audience) string {
+	endpoint, known := v.clusterEndpoint(leader)
 	if !known || leader == n.id {
 		return ""
 	}
+	to := endpoint.For(a)
 	return fmt.Sprintf("MOVED %d %s:%d", slot, to.Host, to.Port)
 }
 
 // Moved returns the error that sends a client to the leader of a slot, or "" if that
 // is this node or is not known for sure.
-func (n *Node) Moved(slot uint16) string {
+func (n *Node) Moved(slot uint16, a command.Audience) string {
 	v := n.view.Load()
 	if v == nil {
 		return ""
@@ -68,7 +69,7 @@ func (n *Node) Moved(slot uint16) string {
 	if leader == "" || leader == n.id || !n.transport.Linked(leader) {
 		return ""
 	}
-	return n.movedTo(v, leader, slot)
+	return n.movedTo(v, leader, slot, a)
 }
 
 // scanMemory is how long before a scan began a node may have ceased to lead a

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
 	"github.com/ringkv/ringkv/internal/kv/ring"
 )
 
@@ -32,9 +33,24 @@ type Topology struct {
 // Endpoint is a node as clients reach it.
 type Endpoint struct {
 	ID       cluster.NodeID
-	Host     string // never empty
-	Port     int
 	PeerPort int
+	// At is by audience. That of Inside is there always, others may be zero.
+	At [command.Audiences]Address
+}
+
+// Address is a host, never empty, and a port.
+type Address struct {
+	Host string
+	Port int
+}
+
+// For returns where clients of an audience reach the node. A node that does not serve
+// them is named by its other address, since naming none would be a hole in the map.
+func (e *Endpoint) For(a command.Audience) Address {
+	if e.At[a].Port == 0 {
+		return e.At[command.Inside]
+	}
+	return e.At[a]
 }
 
 // SlotRange is a run of slots with one leader.
@@ -130,30 +146,38 @@ func (n *Node) shownLeader(v *view, p uint32, places map[cluster.NodeID]int, sel
 // endpointOf returns where clients reach a member, or false if it serves no cluster
 // clients.
 func endpointOf(m *cluster.Member) (Endpoint, bool) {
-	return endpoint(m.ID, m.ClusterAddress, m.PeerAddress)
+	return endpoint(m.ID, m.PeerAddress, m.ClusterAddress, m.ClusterTLSAddress, m.OutsideAddress)
 }
 
 func (n *Node) ownEndpoint() Endpoint {
-	e, ok := endpoint(n.id, n.opts.ClusterAddress, n.opts.PeerAddress)
+	o := &n.opts
+	e, ok := endpoint(n.id, o.PeerAddress, o.ClusterAddress, o.ClusterTLSAddress, o.OutsideAddress)
 	if !ok {
-		e = Endpoint{ID: n.id, Host: "127.0.0.1"}
+		e.At[command.Inside] = Address{Host: "127.0.0.1"}
 	}
 	return e
 }
 
-func endpoint(id cluster.NodeID, address, peerAddress string) (Endpoint, bool) {
-	host, port, ok := splitAddress(address)
-	_, peerPort, _ := splitAddress(peerAddress)
-	return Endpoint{ID: id, Host: host, Port: port, PeerPort: peerPort}, ok
+// endpoint makes one of addresses by audience, and tells whether there is that of Inside.
+func endpoint(id cluster.NodeID, peer string, addresses ...string) (e Endpoint, ok bool) {
+	e.ID, e.PeerPort = id, splitAddress(peer).Port
+	for a, address := range addresses {
+		e.At[a] = splitAddress(address)
+	}
+	return e, e.At[command.Inside].Port != 0
 }
 
-func splitAddress(address string) (host string, port int, ok bool) {
+// splitAddress returns zero for what is no address.
+func splitAddress(address string) Address {
 	host, digits, err := net.SplitHostPort(address)
 	if err != nil || host == "" {
-		return "", 0, false
+		return Address{}
 	}
-	port, err = strconv.Atoi(digits)
-	return host, port, err == nil && port > 0
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || port == 0 {
+		return Address{}
+	}
+	return Address{Host: host, Port: int(port)}
 }
 
 // clusterEndpoint returns where cluster clients reach a node, or false.

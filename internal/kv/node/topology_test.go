@@ -1,7 +1,9 @@
 package node
 
 import (
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
+	"github.com/ringkv/ringkv/internal/kv/command"
 	"github.com/ringkv/ringkv/internal/kv/ring"
 )
 
@@ -23,8 +26,11 @@ func requireWhole(t *testing.T, topology *Topology) {
 			require.NotEqual(t, topology.Ranges[i-1].Leader, r.Leader, "neighbours are one range")
 		}
 		next = int(r.Last) + 1
-		require.NotEmpty(t, topology.Nodes[r.Leader].Host)
-		require.Positive(t, topology.Nodes[r.Leader].Port)
+		for a := range command.Audience(command.Audiences) {
+			address := topology.Nodes[r.Leader].For(a)
+			require.NotEmpty(t, address.Host)
+			require.Positive(t, address.Port)
+		}
 	}
 	require.Equal(t, ring.Slots, next)
 	require.Len(t, topology.Nodes[topology.Self].ID, 40)
@@ -86,6 +92,34 @@ func TestALeaderThatClientsCannotReachIsNotNamed(t *testing.T) {
 	topology := n.Topology()
 	requireWhole(t, topology)
 	require.Equal(t, topology.Self, topology.Ranges[0].Leader, "it forwards what it is asked")
+}
+
+func TestClientsAreGivenTheAddressesOfTheirPort(t *testing.T) {
+	n := testNode(1)
+	n.opts.ClusterTLSAddress, n.opts.OutsideAddress = "a:6390", "a.example.com:1"
+	m := n.view.Load().m.Clone()
+	for i := range m.Members {
+		if name := m.Members[i].Name; name != "c" { // which is an older one
+			m.Members[i].ClusterTLSAddress, m.Members[i].OutsideAddress = name+":6390", name+".example.com:1"
+		}
+	}
+	n.view.Store(n.newView(m, n.view.Load()))
+	for term, want := range [][]string{
+		{"b:6380", "b:6390", "b.example.com:1"},
+		{"c:6380", "c:6380", "c:6380"}, // better than none
+	} {
+		require.True(t, n.view.Load().routing.learn(led(uint64(term+1), 1, longID(want[0][:1])), false))
+		topology := n.Topology()
+		requireWhole(t, topology)
+		for a := range command.Audience(command.Audiences) {
+			require.Equal(t, "MOVED 7 "+want[a], n.Moved(7, a))
+			address := topology.Nodes[topology.Ranges[0].Leader].For(a)
+			require.Equal(t, want[a], net.JoinHostPort(address.Host, strconv.Itoa(address.Port)))
+		}
+	}
+	self := n.ownEndpoint()
+	require.Equal(t, Address{"a", 6390}, self.For(command.InsideTLS))
+	require.Equal(t, Address{"a.example.com", 1}, self.For(command.Outside))
 }
 
 func TestAReplicaStandsInForALeaderThatIsGone(t *testing.T) {

@@ -17,13 +17,28 @@ type Cluster interface {
 	Links() []node.Link
 	// Moved returns the error reply that sends a client to the node that leads a
 	// slot, or "" if that is this node or not known for sure.
-	Moved(slot uint16) string
+	Moved(slot uint16, a command.Audience) string
 }
 
 // ServeCluster is Serve for a listener of cluster clients: commands on keys that
 // another node leads are answered with MOVED, and CLUSTER commands with the
-// topology. Options.Cluster is required.
-func (s *Server) ServeCluster(l net.Listener) error { return s.serve(l, true) }
+// topology, both with the addresses for that audience. Options.Cluster is required.
+func (s *Server) ServeCluster(l net.Listener, a command.Audience) error {
+	return s.serve(l, port{cluster: true, viewer: viewer{audience: a}})
+}
+
+// port is what connections know of the listener on which they came in.
+type port struct {
+	cluster bool // it is for cluster clients
+	viewer
+}
+
+// viewer is by whom the topology is looked at: replies differ in addresses and in what
+// the ports are called.
+type viewer struct {
+	audience command.Audience
+	tls      bool
+}
 
 const (
 	errClusterDisabled = "ERR This instance has cluster support disabled"
@@ -37,7 +52,7 @@ func (c *conn) moved(spec *command.Spec, args [][]byte, r *command.Reply) bool {
 	if first > last {
 		return false
 	}
-	message := c.server.options.Cluster.Moved(ring.Slot(args[first]))
+	message := c.server.options.Cluster.Moved(ring.Slot(args[first]), c.port.audience)
 	if message != "" {
 		r.Error(message)
 	}
@@ -53,13 +68,14 @@ type topologyReplies struct {
 }
 
 type replyKey struct {
-	name  string
-	proto uint8
+	name   string
+	proto  uint8
+	viewer viewer
 }
 
 // get adds the reply of that name, encoding it only if it is not there yet.
-func (t *topologyReplies) get(of *node.Topology, name string, r *command.Reply, encode func(*node.Topology, *command.Reply)) {
-	key := replyKey{name, r.Proto}
+func (t *topologyReplies) get(of *node.Topology, name string, v viewer, r *command.Reply, encode func(*node.Topology, viewer, *command.Reply)) {
+	key := replyKey{name, r.Proto, v}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.of != of {
@@ -68,7 +84,7 @@ func (t *topologyReplies) get(of *node.Topology, name string, r *command.Reply, 
 	reply, ok := t.encoded[key]
 	if !ok {
 		made := command.Reply{Proto: r.Proto}
-		encode(of, &made)
+		encode(of, v, &made)
 		reply = made.Buf
 		t.encoded[key] = reply
 	}

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -34,11 +35,19 @@ func (f *fakeCluster) SlotHealth() node.SlotHealth { return f.health }
 func (f *fakeCluster) Links() []node.Link          { return f.links }
 
 // Moved: the second node leads what the third is asked for.
-func (f *fakeCluster) Moved(slot uint16) string {
+func (f *fakeCluster) Moved(slot uint16, a command.Audience) string {
 	if slot != 100 {
 		return ""
 	}
-	return "MOVED 100 kv-1.kv:6380"
+	to := f.Topology().Nodes[1].For(a)
+	return fmt.Sprintf("MOVED 100 %s:%d", to.Host, to.Port)
+}
+
+// at gives a node its address inside.
+func at(e node.Endpoint, host string, port int) node.Endpoint {
+	e.PeerPort = 7000
+	e.At[command.Inside] = node.Address{Host: host, Port: port}
+	return e
 }
 
 // threeNodes is a cluster of which the third node, which answers, leads nothing.
@@ -48,9 +57,9 @@ func threeNodes() *fakeCluster {
 		Epoch: 7,
 		Self:  2,
 		Nodes: []node.Endpoint{
-			{ID: firstID, Host: "kv-0.kv", Port: 6380, PeerPort: 7000},
-			{ID: secondID, Host: "kv-1.kv", Port: 6380, PeerPort: 7000},
-			{ID: thirdID, Host: "kv-2.kv", Port: 6381, PeerPort: 7000},
+			at(node.Endpoint{ID: firstID}, "kv-0.kv", 6380),
+			at(node.Endpoint{ID: secondID}, "kv-1.kv", 6380),
+			at(node.Endpoint{ID: thirdID}, "kv-2.kv", 6381),
 		},
 		Ranges: []node.SlotRange{{First: 0, Last: 99, Leader: 0}, {First: 100, Last: 100, Leader: 1}, {First: 101, Last: 16383, Leader: 0}},
 	})
@@ -60,17 +69,30 @@ func threeNodes() *fakeCluster {
 // startBoth serves a listener of each kind.
 func startBoth(t *testing.T, b Backend, cluster Cluster) (plain, clustered string) {
 	s, plain := start(t, b, Options{Cluster: cluster})
+	return plain, serveCluster(t, s, command.Inside, nil)
+}
+
+// serveCluster serves one more listener of cluster clients, with TLS if it is given.
+func serveCluster(t *testing.T, s *Server, a command.Audience, secure *tls.Config) (address string) {
+	return serveMore(t, s, secure, func(l net.Listener) error { return s.ServeCluster(l, a) })
+}
+
+// serveMore serves one more listener until the test ends, with TLS if it is given.
+func serveMore(t *testing.T, s *Server, secure *tls.Config, serve func(net.Listener) error) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	if secure != nil {
+		l = tls.NewListener(l, secure)
+	}
 	served := make(chan error, 1)
-	go func() { served <- s.ServeCluster(l) }()
+	go func() { served <- serve(l) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		require.NoError(t, s.Shutdown(ctx))
 		require.NoError(t, <-served)
 	})
-	return plain, l.Addr().String()
+	return l.Addr().String()
 }
 
 func TestClusterSlotsNamesLeadersOnlyAndNoEmptyHost(t *testing.T) {
@@ -141,13 +163,13 @@ func TestClusterRepliesFollowTheTopology(t *testing.T) {
 func TestTheReplyIsEncodedOnceForEveryTopologyAndProtocol(t *testing.T) {
 	var replies topologyReplies
 	encoded := 0
-	encode := func(topology *node.Topology, r *command.Reply) {
+	encode := func(topology *node.Topology, _ viewer, r *command.Reply) {
 		encoded++
 		r.Map(int(topology.Epoch))
 	}
 	ask := func(topology *node.Topology, name string, proto uint8) string {
 		r := command.Reply{Proto: proto}
-		replies.get(topology, name, &r, encode)
+		replies.get(topology, name, viewer{}, &r, encode)
 		return string(r.Buf)
 	}
 	first, second := &node.Topology{Epoch: 1}, &node.Topology{Epoch: 2}
@@ -190,7 +212,7 @@ func TestClusterStateFailsWhenSlotsHaveLongHadNoLeader(t *testing.T) {
 
 func TestANodeWithoutAClusterPublishesNoHoles(t *testing.T) {
 	cluster := &fakeCluster{}
-	cluster.topology.Store(&node.Topology{Nodes: []node.Endpoint{{ID: firstID, Host: "kv-0.kv", Port: 6380}}})
+	cluster.topology.Store(&node.Topology{Nodes: []node.Endpoint{at(node.Endpoint{ID: firstID}, "kv-0.kv", 6380)}})
 	_, address := startBoth(t, newFake(), cluster)
 	c := dial(t, address)
 	for _, name := range []string{"SLOTS", "SHARDS", "NODES"} {

@@ -32,8 +32,7 @@ type conn struct {
 	local  string
 	since  time.Time
 	shard  *shard // of the statistics
-	// cluster: it came in on a listener of cluster clients.
-	cluster bool
+	port   port
 
 	parser parser
 	slab   [][]byte // the arguments of the commands that are being served

@@ -99,7 +99,7 @@ func (c *conn) resolve(args [][]byte) *command.Spec {
 	switch {
 	case spec == nil || spec.Flags&(command.ClusterOnly|command.Debugging) == 0:
 		return spec
-	case spec.Flags&command.ClusterOnly != 0 && !c.cluster:
+	case spec.Flags&command.ClusterOnly != 0 && !c.port.cluster:
 		c.refusal.Error(errClusterDisabled)
 		return nil
 	case spec.Flags&command.Debugging != 0 && !c.server.options.EnableDebug:
@@ -120,7 +120,7 @@ func (c *conn) admit(spec *command.Spec, args [][]byte) {
 	g := &c.group
 	call := c.call(g.size, spec, args)
 	g.size++
-	call.ReadAny, call.Cluster = c.readAny, c.cluster
+	call.ReadAny, call.Cluster, call.Audience = c.readAny, c.port.cluster, c.port.audience
 	c.endCommand(call)
 	g.remote = append(g.remote, call)
 	c.note(spec, args)

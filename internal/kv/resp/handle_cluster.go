@@ -35,20 +35,20 @@ func clusterChange(_ *conn, args [][]byte, r *command.Reply) {
 
 // shown answers a command with the topology in its encoding, which is kept under the
 // command's name.
-func shown(name string, encode func(*node.Topology, *command.Reply)) handler {
+func shown(name string, encode func(*node.Topology, viewer, *command.Reply)) handler {
 	return func(c *conn, _ [][]byte, r *command.Reply) {
 		t := c.server.options.Cluster.Topology()
 		if len(t.Ranges) == 0 {
 			r.Error(errNoCluster)
 			return
 		}
-		c.server.topology.get(t, name, r, encode)
+		c.server.topology.get(t, name, c.port.viewer, r, encode)
 	}
 }
 
 // CLUSTER SLOTS: of every run of slots only the leader. The nodes that hold the other
 // copies lead other slots, and clients keep one role for a node.
-func clusterSlots(t *node.Topology, r *command.Reply) {
+func clusterSlots(t *node.Topology, v viewer, r *command.Reply) {
 	r.Array(len(t.Ranges))
 	for _, s := range t.Ranges {
 		leader := &t.Nodes[s.Leader]
@@ -56,15 +56,16 @@ func clusterSlots(t *node.Topology, r *command.Reply) {
 		r.Int(int64(s.First))
 		r.Int(int64(s.Last))
 		r.Array(4)
-		r.BulkString(leader.Host)
-		r.Int(int64(leader.Port))
+		address := leader.For(v.audience)
+		r.BulkString(address.Host)
+		r.Int(int64(address.Port))
 		r.BulkString(string(leader.ID))
 		r.Map(0)
 	}
 }
 
 // CLUSTER SHARDS: every node is a shard of its own.
-func clusterShards(t *node.Topology, r *command.Reply) {
+func clusterShards(t *node.Topology, v viewer, r *command.Reply) {
 	r.Array(len(t.Nodes))
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
@@ -78,21 +79,41 @@ func clusterShards(t *node.Topology, r *command.Reply) {
 		}
 		r.BulkString("nodes")
 		r.Array(1)
-		r.Map(7)
-		for _, f := range [][2]string{{"id", string(n.ID)}, {"endpoint", n.Host}, {"ip", n.Host}, {"role", "master"}, {"health", "online"}} {
+		host, ports := n.For(v.audience).Host, portsOf(n, v)
+		r.Map(6 + len(ports))
+		for _, f := range [][2]string{{"id", string(n.ID)}, {"endpoint", host}, {"ip", host}, {"role", "master"}, {"health", "online"}} {
 			r.BulkString(f[0])
 			r.BulkString(f[1])
 		}
-		r.BulkString("port")
-		r.Int(int64(n.Port))
+		for _, p := range ports {
+			r.BulkString(p.name)
+			r.Int(int64(p.value))
+		}
 		r.BulkString("replication-offset")
 		r.Int(int64(t.Epoch))
 	}
 }
 
+// portsOf returns the ports of a node as CLUSTER SHARDS names them: inside there may be
+// one with TLS and one without, outside there is one.
+func portsOf(n *node.Endpoint, v viewer) []field {
+	if v.audience == command.Outside {
+		name := "port"
+		if v.tls {
+			name = "tls-port"
+		}
+		return []field{{name, n.For(v.audience).Port}}
+	}
+	ports := []field{{"port", n.At[command.Inside].Port}}
+	if secure := n.At[command.InsideTLS].Port; secure != 0 {
+		ports = append(ports, field{"tls-port", secure})
+	}
+	return ports
+}
+
 // CLUSTER NODES: every node is a master, and the one that answers is myself, even if
 // it leads nothing.
-func clusterNodes(t *node.Topology, r *command.Reply) {
+func clusterNodes(t *node.Topology, v viewer, r *command.Reply) {
 	var b strings.Builder
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
@@ -100,7 +121,8 @@ func clusterNodes(t *node.Topology, r *command.Reply) {
 		if i == t.Self {
 			flags = "myself,master"
 		}
-		fmt.Fprintf(&b, "%s %s:%d@%d %s - 0 0 %d connected", n.ID, n.Host, n.Port, n.PeerPort, flags, t.Epoch)
+		address := n.For(v.audience)
+		fmt.Fprintf(&b, "%s %s:%d@%d %s - 0 0 %d connected", n.ID, address.Host, address.Port, n.PeerPort, flags, t.Epoch)
 		for _, s := range slotsOf(t, i) {
 			b.WriteString(" " + strconv.Itoa(int(s.First)))
 			if s.Last != s.First {

@@ -55,7 +55,7 @@ func info(c *conn, args [][]byte, r *command.Reply) {
 func (s *Server) infoSections(c *conn) []InfoSection {
 	sections := []InfoSection{s.serverInfo(c), s.clientsInfo(), s.statsInfo()}
 	enabled := 0
-	if c.cluster {
+	if c.port.cluster {
 		enabled = 1
 	}
 	sections = append(sections, InfoSection{"Cluster", []InfoField{number("cluster_enabled", enabled)}})
@@ -73,7 +73,7 @@ func (s *Server) infoSections(c *conn) []InfoSection {
 
 // mode is how clients are told to talk to the listener.
 func (c *conn) mode() string {
-	if c.cluster {
+	if c.port.cluster {
 		return "cluster"
 	}
 	return "standalone"

@@ -3,6 +3,7 @@ package resp
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -76,9 +77,9 @@ func New(o Options) *Server {
 
 // Serve accepts connections until the listener fails or the server is shut down;
 // then it returns nil. It closes the listener.
-func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, port{}) }
 
-func (s *Server) serve(l net.Listener, cluster bool) error {
+func (s *Server) serve(l net.Listener, p port) error {
 	defer l.Close()
 	s.mu.Lock()
 	if s.closed {
@@ -102,7 +103,7 @@ func (s *Server) serve(l net.Listener, cluster bool) error {
 		switch {
 		case err == nil:
 			pause = time.Millisecond
-			s.accept(socket, cluster)
+			s.accept(socket, p)
 		case s.draining.Load() || errors.Is(err, net.ErrClosed):
 			return nil
 		case isTemporary(err):
@@ -126,9 +127,10 @@ func isTemporary(err error) bool {
 }
 
 // accept starts a connection, or refuses it.
-func (s *Server) accept(socket net.Conn, cluster bool) {
+func (s *Server) accept(socket net.Conn, p port) {
 	c := newConn(s, socket)
-	c.cluster = cluster
+	c.port = p
+	_, c.port.tls = socket.(*tls.Conn)
 	s.mu.Lock()
 	full := int64(len(s.conns)) >= s.maxConnections.Load()
 	if s.closed || full {

@@ -69,7 +69,7 @@ func (c *conn) queue(spec *command.Spec, args [][]byte, r *command.Reply) {
 		t.refused = true
 		return
 	}
-	if c.cluster && !c.readAny && c.moved(spec, args, r) {
+	if c.port.cluster && !c.readAny && c.moved(spec, args, r) {
 		t.refused = true
 		return
 	}
@@ -175,7 +175,7 @@ func (c *conn) submitStep(spec *command.Spec, args [][]byte, s step) {
 	g := &c.group
 	call := c.call(g.size, spec, args)
 	g.size++
-	call.ReadAny, call.Cluster = c.readAny, c.cluster
+	call.ReadAny, call.Cluster, call.Audience = c.readAny, c.port.cluster, c.port.audience
 	c.lastCommand.Store(s.spec)
 	g.remote = append(g.remote, call)
 	g.step = s
