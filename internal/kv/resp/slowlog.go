@@ -65,7 +65,7 @@ func (s *slowlog) add(c *conn, args [][]byte, took time.Duration) {
 // cut drops the oldest entries. The caller holds the lock.
 func (s *slowlog) cut() {
 	if over := len(s.entries) - s.length; over > 0 {
-		s.entries = append(s.entries[:0:0], s.entries[over:]...)
+		s.entries = s.entries[over:] // growing gives the room of what was dropped back
 	}
 }
 
