@@ -32,6 +32,7 @@ func (r *Replica) Tick() {
 		r.proposeExpiry()
 	}
 	r.maybeCompact()
+	r.writeOwed()
 	r.statusOld = true
 }
 
@@ -251,9 +252,7 @@ func (r *Replica) send(m *raftpb.Message) {
 // or stepped, once that is on stable storage.
 func (r *Replica) persist(m *raftpb.Message) {
 	w := &wal.Write{Partition: r.partition, Replica: r.id, Entries: walEntries(m.GetEntries())}
-	if m.Term != nil {
-		w.HardState = &wal.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
-	}
+	promise := r.hard.note(m)
 	responses := m.GetResponses()
 	var install *incomingSnapshot
 	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
@@ -262,6 +261,11 @@ func (r *Replica) persist(m *raftpb.Message) {
 			return
 		}
 		w.Snapshot = install.ref
+	}
+	if promise || r.hard.owed && (len(w.Entries) > 0 || install != nil) {
+		w.HardState = r.hard.take()
+	} else if len(w.Entries) == 0 && install == nil && len(responses) == 0 {
+		return
 	}
 	w.NoSync = len(responses) == 0 && install == nil
 	own := len(m.GetEntries()) > 0 && r.leading

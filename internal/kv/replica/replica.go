@@ -58,6 +58,7 @@ type Replica struct {
 
 	rn       *raft.RawNode
 	storage  *storage
+	hard     hardState
 	settings cluster.Settings
 	state    cluster.ReplicaState
 	reason   string // why the state is Refused
@@ -182,6 +183,7 @@ func (r *Replica) startRaft(hard *raftpb.HardState) error {
 		return fmt.Errorf("partition %d replica %d: start raft: %w", r.partition, r.id, err)
 	}
 	r.rn = rn
+	r.hard = hardState{newest: wal.HardState{Term: hard.GetTerm(), Vote: hard.GetVote(), Commit: hard.GetCommit()}}
 	r.raftTerm, r.raftLeader, r.raftRole, r.leading = hard.GetTerm(), 0, raft.StateFollower, false
 	return nil
 }

@@ -189,6 +189,9 @@ func (r *Replica) takeIncoming(s *raftpb.Snapshot) *incomingSnapshot {
 // dropIncoming deletes the snapshots that the library did not take: it asks for
 // one that it accepts in the round in which it was offered.
 func (r *Replica) dropIncoming() {
+	if len(r.incoming) == 0 {
+		return
+	}
 	for _, index := range slices.Sorted(maps.Keys(r.incoming)) {
 		in := r.incoming[index]
 		delete(r.incoming, index)
