@@ -70,7 +70,8 @@ type Options struct {
 	Version     string
 	// Log sets what the node leaves open of its log: sizes, clock, mode.
 	Log wal.Options
-	// Shards is the number of shards; 0 means one for each CPU.
+	// Shards is the number of shards; 0 means one for every two CPUs: connections, log
+	// and peers need the rest.
 	Shards int
 	// Driver runs the node in a simulation; nil means that it runs by itself.
 	Driver Driver
@@ -146,7 +147,7 @@ func Open(o Options) (*Node, error) {
 		o.Timing = replica.DefaultTiming()
 	}
 	if o.Shards == 0 {
-		o.Shards = max(1, runtime.GOMAXPROCS(0))
+		o.Shards = (runtime.GOMAXPROCS(0) + 1) / 2
 	}
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails

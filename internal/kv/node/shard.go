@@ -2,6 +2,7 @@ package node
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -110,6 +111,9 @@ func (s *shard) run() {
 			s.close()
 			return
 		case <-s.wake:
+			// Let everybody who can run add to the round: who woke this goroutine
+			// makes it the next to run, with little to do.
+			runtime.Gosched()
 		case <-timer.C:
 		}
 		if s.round() {
@@ -182,12 +186,13 @@ func (s *shard) flush() {
 		clear(s.writes)
 		s.writes = s.writes[:0]
 	}
-	for _, to := range slices.Sorted(maps.Keys(s.out)) {
-		if msgs := s.out[to]; len(msgs) > 0 {
-			s.node.transport.Send(to, msgs)
-			s.out[to] = nil
-		}
+	if len(s.out) == 0 {
+		return
 	}
+	for _, to := range slices.Sorted(maps.Keys(s.out)) {
+		s.node.transport.Send(to, s.out[to])
+	}
+	clear(s.out)
 }
 
 // close gives back all calls.

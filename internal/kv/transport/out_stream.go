@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"time"
 )
 
@@ -76,6 +77,7 @@ func (s *outStream) write(ctx context.Context) error {
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			case <-s.p.wake:
+				runtime.Gosched() // as many as can run may share the write
 				continue
 			case <-beat.C:
 				frames = append(frames, newFrame(frameBeat))

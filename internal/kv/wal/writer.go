@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/vfs"
@@ -96,6 +97,7 @@ func (w *writer) loop() error {
 		}
 		select {
 		case <-w.wake:
+			runtime.Gosched() // as many as can run may share the sync
 		case <-timer.C:
 			if err := w.idle(); err != nil {
 				return err
