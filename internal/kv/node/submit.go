@@ -73,9 +73,26 @@ func (n *Node) start(v *view, c *command.Call, deadline int64) {
 	var room [4]command.Part
 	parts := v.router.Route(room[:0], c)
 	command.Gather(c, parts)
-	for _, p := range parts {
-		n.route(&replica.Request{Call: p.Call, Partition: p.Partition, Write: c.Spec.IsWrite(), Deadline: deadline})
+	for _, p := range parts { // c belongs to its client again when the last one is answered
+		if write := p.Call.Spec.IsWrite(); write || !n.readNow(v, p) {
+			n.route(&replica.Request{Call: p.Call, Partition: p.Partition, Write: write, Deadline: deadline})
+		}
 	}
+}
+
+// readNow answers a read of a partition that this node leads under a lease, as almost
+// all reads are, without a request. It tells whether it did; if not, the part is
+// untouched.
+func (n *Node) readNow(v *view, p command.Part) bool {
+	if p.Call.Spec.Run == nil || p.Call.LeaderOnly() || v.routing.leader(p.Partition) != n.id {
+		return false
+	}
+	r := n.replica(p.Partition)
+	if r == nil || !r.TryRead(p.Call) {
+		return false
+	}
+	p.Call.Finish()
+	return true
 }
 
 // route sends a call that came in just now on its way.
@@ -121,7 +138,7 @@ func (n *Node) execute(c *replica.Request) {
 		// It must not get into the log: no replica could apply it.
 		c.Call.Out.Error("ERR malformed transaction")
 		n.Finish(c, replica.Done)
-	case !c.Write && r.TryRead(c):
+	case !c.Write && r.TryRead(c.Call):
 		n.executed(c)
 	case c.Write && command.CommandSize(c.Call.Args) > maxCommandBytes:
 		c.Call.Out.Error(fmt.Sprintf("ERR the command is longer than %d bytes", maxCommandBytes))

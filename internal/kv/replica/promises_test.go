@@ -153,7 +153,7 @@ func TestWhatHadExpiredStaysAwayUnderASlowClock(t *testing.T) {
 	s.clock.moveTo(time.Hour)
 	c := s.submit("GET", "k")
 	s.stepStamped(2, Message{Raft: &raftpb.Message{Type: raftpb.MsgHeartbeatResp.Enum(), Term: new(s.r.raftTerm)}, Echo: s.clock.mono})
-	require.True(t, s.r.TryRead(c))
+	require.True(t, s.r.TryRead(c.Call))
 	require.Equal(t, "$-1\r\n", string(c.Call.Out.Buf))
 }
 

@@ -198,6 +198,9 @@ func (r *Replica) expireCalls() {
 	r.finishAll(writes, NotExecuted)
 	r.finishAll(reads, NotExecuted)
 	r.reads.expire(r, now)
+	if len(r.proposals.pending) == 0 {
+		return
+	}
 	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
 		p := r.proposals.pending[seq]
 		waiting := false

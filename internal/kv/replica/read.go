@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3"
+
+	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
 // Reads without a lease ask a quorum whether this replica still leads, and then
@@ -26,14 +28,14 @@ type readBatch struct {
 
 // TryRead answers a read at once if a lease allows it, and tells whether it did.
 // If it did not, the call is untouched. Any goroutine may call it.
-func (r *Replica) TryRead(c *Request) bool {
+func (r *Replica) TryRead(c *command.Call) bool {
 	check, ok := r.lease.begin(r.clock.Monotonic())
 	if !ok {
 		return false
 	}
 	r.run(c)
 	if !r.lease.held(check, r.clock.Monotonic()) {
-		c.Call.Out.Reset()
+		c.Out.Reset()
 		return false
 	}
 	return true
@@ -48,13 +50,13 @@ func (r *Replica) ReadAny(c *Request) bool {
 	if !usable {
 		return false
 	}
-	r.run(c)
+	r.run(c.Call)
 	return true
 }
 
 // run executes a read on the store as it is.
-func (r *Replica) run(c *Request) {
-	r.contexts.Read(c.Call, r.store.Load(), r.now(), r.partition, r.count)
+func (r *Replica) run(c *command.Call) {
+	r.contexts.Read(c, r.store.Load(), r.now(), r.partition, r.count)
 }
 
 // now is the time in milliseconds since the Unix epoch, but never before that of a
@@ -74,7 +76,7 @@ func (r *Replica) askReads() {
 	r.queue.Unlock()
 	var ask []*Request
 	for _, c := range calls {
-		if r.TryRead(c) {
+		if r.TryRead(c.Call) {
 			r.host.Finish(c, Done)
 		} else {
 			ask = append(ask, c)
@@ -104,7 +106,7 @@ func (rs *reads) confirmed(s raft.ReadState) {
 func (r *Replica) serveReads() {
 	for len(r.reads.waiting) > 0 && r.reads.waiting[0].index <= r.applied {
 		for _, c := range r.reads.waiting[0].calls {
-			r.run(c)
+			r.run(c.Call)
 			r.host.Finish(c, Done)
 		}
 		r.reads.waiting = r.reads.waiting[1:]
@@ -125,6 +127,9 @@ func (rs *reads) fail(r *Replica) {
 
 // expire gives back reads whose deadline has passed.
 func (rs *reads) expire(r *Replica, now int64) {
+	if len(rs.asked) == 0 && len(rs.waiting) == 0 {
+		return
+	}
 	for _, seq := range slices.Sorted(maps.Keys(rs.asked)) {
 		calls := rs.asked[seq]
 		r.finishAll(splitExpired(&calls, now), NotExecuted)
