@@ -108,7 +108,7 @@ var replicaMutants = []mutant{
 	},
 	{
 		name: "a lease after a hand-over", breaks: "a leader that told another to campaign serves no more under its lease",
-		file: "internal/kv/replica/drive.go", in: "func (r *Replica) send(",
+		file: "internal/kv/replica/drive.go", in: "func (r *Replica) deliver(",
 		old: "r.handedOver = true", new: "r.handedOver = false",
 		killers: []killer{{replicaTests, "."}, simulated},
 	},

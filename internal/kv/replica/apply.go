@@ -105,6 +105,7 @@ func (r *Replica) applyConfChange(e *raftpb.Entry) error {
 	if err := proto.Unmarshal(e.GetData(), &cc); err != nil {
 		return fmt.Errorf("decode a configuration change: %w", err)
 	}
+	r.commits.changing = false
 	ctx, err := acceptable(&r.config, &cc)
 	if err != nil {
 		r.logger.Warn("configuration change refused", "index", e.GetIndex(), "error", err)
@@ -136,6 +137,7 @@ func (r *Replica) ChangeConfig(req *cluster.ChangeConfig) error {
 	if err != nil {
 		return err
 	}
+	r.commits.changing = true
 	if err := r.rn.ProposeConfChange(cc); err != nil {
 		return fmt.Errorf("partition %d: propose the change: %w: %w", r.partition, err, cluster.ErrConflict)
 	}

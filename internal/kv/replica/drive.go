@@ -33,6 +33,7 @@ func (r *Replica) Tick() {
 	}
 	r.maybeCompact()
 	r.writeOwed()
+	r.sendCommits()
 	r.statusOld = true
 }
 
@@ -194,6 +195,7 @@ func (r *Replica) noteLeadership(rd raft.Ready) {
 		return
 	}
 	if term != r.raftTerm || b.RaftState != raft.StateLeader {
+		r.commits = commits{}
 		r.lease.revoke()
 		r.handedOver = false
 		clear(r.acked)
@@ -218,8 +220,15 @@ func (r *Replica) announce() {
 	r.host.LeadershipChanged(r)
 }
 
-// send gives one message to the transport, stamped for leases.
+// send gives one message to the transport, unless it can wait.
 func (r *Replica) send(m *raftpb.Message) {
+	if m.GetType() != raftpb.MsgApp || !r.hold(m) {
+		r.deliver(m)
+	}
+}
+
+// deliver gives one message to the transport, stamped for leases.
+func (r *Replica) deliver(m *raftpb.Message) {
 	to := nodeOf(&r.config, m.GetTo())
 	if to == "" {
 		if to = r.seen[m.GetTo()]; to == "" {

@@ -59,6 +59,7 @@ type Replica struct {
 	rn       *raft.RawNode
 	storage  *storage
 	hard     hardState
+	commits  commits
 	settings cluster.Settings
 	state    cluster.ReplicaState
 	reason   string // why the state is Refused
