@@ -75,6 +75,7 @@ func run(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
+	go boundGarbage(ctx)
 	fatal := make(chan error, 1)
 	n, err := node.Open(node.Options{
 		FS: vfs.OS{}, Dir: f.dir, Name: f.name, Zone: f.zone,

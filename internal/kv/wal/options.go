@@ -42,7 +42,8 @@ type Options struct {
 	// follower that is a little behind can have entries instead of a snapshot;
 	// 0 means SegmentBytes, negative means none.
 	RetainBytes int64
-	// TailBytes of recent entries are kept in memory; 0 means 64 MiB.
+	// TailBytes of recent entries are kept in memory; 0 means 8 MiB. Older ones are
+	// read from the files.
 	TailBytes int64
 	// ReserveBytes is the size of the ballast: room that is given back when the
 	// volume is full, so that the log can still be compacted. 0 means none.
@@ -100,7 +101,7 @@ func (o *Options) complete() error {
 		o.RetainBytes = o.SegmentBytes
 	}
 	if o.TailBytes == 0 {
-		o.TailBytes = 64 << 20
+		o.TailBytes = 8 << 20
 	}
 	if o.PromiseDelay == 0 {
 		o.PromiseDelay = 100 * time.Millisecond
