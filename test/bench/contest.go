@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // The names of the peers in the report.
@@ -15,11 +16,12 @@ const (
 // contest collects what several systems did with the same works.
 type contest struct {
 	group  string
+	began  time.Time
 	values map[string]map[string][]float64 // by system, by work, a value a round
 }
 
 func newContest(group string) *contest {
-	return &contest{group: group, values: map[string]map[string][]float64{}}
+	return &contest{group: group, began: time.Now(), values: map[string]map[string][]float64{}}
 }
 
 // note keeps one round's value, and prints it.
@@ -28,7 +30,7 @@ func (c *contest) note(system, work, unit string, value float64) {
 		c.values[system] = map[string][]float64{}
 	}
 	c.values[system][work] = append(c.values[system][work], value)
-	fmt.Printf("  %-28s %-52s %s\n", system, work, quantity(value, unit))
+	fmt.Printf("%5.0fs  %-28s %-52s %s\n", time.Since(c.began).Seconds(), system, work, quantity(value, unit))
 }
 
 // ringkv is the name of what is measured.

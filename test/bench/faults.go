@@ -52,10 +52,10 @@ func measureKills(ctx context.Context, r *run) error {
 			if err != nil {
 				return err
 			}
+			c.note(system, work, "ms", result.LongestGap)
 			if err := mend(); err != nil {
 				return err
 			}
-			c.note(system, work, "ms", result.LongestGap)
 		}
 		return nil
 	}

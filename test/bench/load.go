@@ -22,8 +22,11 @@ const loadCommand = "load"
 // valueBytes is the length of values in all rates.
 const valueBytes = 256
 
-// keys is how many keys rates are measured with.
-const keys = 100_000
+// The keys of rates: of those that redis-benchmark measures, and of those with etcd.
+const (
+	manyKeys = 100_000
+	keys     = 20_000
+)
 
 // clientTimeout is how long any client waits for an answer before it turns to
 // another server.
@@ -81,12 +84,15 @@ func (r *run) inBackground(ctx context.Context, s server, o bench.Options) <-cha
 	return done
 }
 
-// fill writes all keys.
+// fillConnections is how many clients write the keys: etcd has no pipelines, and with
+// few clients it would take minutes.
+const fillConnections = 200
+
+// fill writes all keys that loads of this store use.
 func (r *run) fill(ctx context.Context, s server) error {
-	o := order(s.addresses(), 16)
-	o.Timeout = 10 * time.Second
-	_, err := r.goLoad(ctx, s, o, true)
-	return err
+	o := order(s.addresses(), fillConnections)
+	o.Distribution, o.Count, o.Timeout = bench.Sequential, uint64(o.Keys), 10*time.Second
+	return noneFailed(r.goLoad(ctx, s, o, false))
 }
 
 // redisLoad is one use of redis-benchmark.

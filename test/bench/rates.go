@@ -18,12 +18,12 @@ func (w oneNodeWork) String() string {
 
 // oneNodeWorks: SETs come first, so that GETs find what they wrote.
 var oneNodeWorks = []oneNodeWork{
-	{redisLoad{"set", 50, 1, keys, valueBytes}, 1.2},
-	{redisLoad{"set", 200, 1, keys, valueBytes}, 1.2},
-	{redisLoad{"set", 50, 16, keys, valueBytes}, 1.2},
-	{redisLoad{"set", 200, 16, keys, valueBytes}, 1.2},
-	{redisLoad{"get", 50, 1, keys, valueBytes}, 1},
-	{redisLoad{"get", 50, 16, keys, valueBytes}, 1},
+	{redisLoad{"set", 50, 1, manyKeys, valueBytes}, 1.2},
+	{redisLoad{"set", 200, 1, manyKeys, valueBytes}, 1.2},
+	{redisLoad{"set", 50, 16, manyKeys, valueBytes}, 1.2},
+	{redisLoad{"set", 200, 16, manyKeys, valueBytes}, 1.2},
+	{redisLoad{"get", 50, 1, manyKeys, valueBytes}, 1},
+	{redisLoad{"get", 50, 16, manyKeys, valueBytes}, 1},
 }
 
 // measureOneNode: one node that keeps one copy, beside one redis-server; the client
