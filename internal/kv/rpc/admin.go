@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
@@ -74,8 +75,13 @@ func NewHandler(a cluster.Admin) http.Handler {
 // call makes a handler of a method that takes one request and returns only an error.
 func call[T any](method func(context.Context, T) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := bodyOf(w, r)
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
 		var req T
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
+		if err := json.NewDecoder(body).Decode(&req); err != nil {
 			answer(w, nil, fmt.Errorf("the body is not the JSON that this call takes: %w: %w", err, cluster.ErrInvalid))
 			return
 		}
@@ -97,6 +103,7 @@ func answer(w http.ResponseWriter, body any, err error) {
 		body = e
 	}
 	w.Header().Set("Content-Type", "application/json")
+	offer(w.Header())
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the caller has gone
 }
@@ -105,6 +112,8 @@ func answer(w http.ResponseWriter, body any, err error) {
 type Client struct {
 	base string
 	http *http.Client
+	// compress: the node's last answer offered to take compressed requests.
+	compress atomic.Bool
 }
 
 var (
@@ -182,24 +191,33 @@ func (c *Client) Drain(ctx context.Context) error {
 }
 
 func (c *Client) do(ctx context.Context, method, name string, body, into any) error {
-	var r io.Reader
+	var b []byte
+	compressed := false
 	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
 			return err
 		}
-		r = bytes.NewReader(b)
+		if compressed = len(b) >= compressFrom && c.compress.Load(); compressed {
+			if b, err = compress(b); err != nil {
+				return err
+			}
+		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/"+name, r)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+"/admin/"+name, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if compressed {
+		req.Header.Set("Content-Encoding", gzipCoding)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	c.compress.Store(offered(resp.Header))
 	if resp.StatusCode != http.StatusOK {
 		return remoteError(resp)
 	}
