@@ -135,8 +135,11 @@ func (l redisLoad) count(ctx context.Context, address string, n int) (rate, p99 
 // parseBenchmark reads what redis-benchmark --csv prints: a head and a line.
 func parseBenchmark(out []byte) (rate, p99 float64, err error) {
 	lines, err := csv.NewReader(bytes.NewReader(out)).ReadAll()
-	if err != nil || len(lines) != 2 {
-		return 0, 0, fmt.Errorf("redis-benchmark printed %q (%w)", out, err)
+	if err != nil {
+		return 0, 0, fmt.Errorf("redis-benchmark printed %q: %w", out, err)
+	}
+	if len(lines) != 2 {
+		return 0, 0, fmt.Errorf("redis-benchmark printed %q: want a head and a line", out)
 	}
 	for i, name := range lines[0] {
 		switch name {
