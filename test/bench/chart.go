@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ringkv/ringkv/internal/svg"
+	"github.com/ringkv/ringkv/internal/units"
 )
 
 // The chart of ratios, in its own units.
@@ -80,4 +82,64 @@ func (r *results) ratioChart() string {
 	}
 	d.Line(x(1), chartTop-5, x(1), bottom, svg.Faint)
 	return d.String()
+}
+
+// The chart of growth, in its own units.
+const (
+	growthWidth, growthHeight = 760, 400
+	growthLeft, growthRight   = 110, 720
+	growthTop, growthBottom   = 60, 340
+)
+
+var lineColors = []string{"#d8582f", "#2f7ed8", goodColor}
+
+// growthChart draws lines on two logarithmic scales: a straight line is a power, and
+// where it bends is the knee.
+func growthChart(title string, lines []series) string {
+	var xs, ys []float64
+	for _, s := range lines {
+		for _, p := range s.At {
+			xs, ys = append(xs, p.X), append(ys, max(p.Y, 1e-3))
+		}
+	}
+	x, y := scaleOf(xs, 2, growthLeft, growthRight), scaleOf(ys, 10, growthBottom, growthTop)
+	d := svg.New(growthWidth, growthHeight)
+	d.Text(20, 28, 15, "start", svg.Ink, title)
+	for v := y.low; v <= y.high*1.001; v *= 10 {
+		d.Line(growthLeft, y.at(v), growthRight, y.at(v), svg.Grid)
+		d.Text(growthLeft-8, y.at(v)+4, 12, "end", svg.Faint, quantity(v, lines[0].Unit))
+	}
+	for _, p := range lines[0].At {
+		d.Line(x.at(p.X), growthTop, x.at(p.X), growthBottom, svg.Grid)
+		d.Text(x.at(p.X), growthBottom+18, 12, "middle", svg.Faint, units.Count(int64(p.X)))
+	}
+	d.Text(growthRight, growthBottom+40, 13, "end", svg.Faint, lines[0].X)
+	for i, s := range lines {
+		var points []svg.Point
+		for _, p := range s.At {
+			at := svg.Point{X: x.at(p.X), Y: y.at(max(p.Y, 1e-3))}
+			points = append(points, at)
+			d.Text(at.X, at.Y-8, 11, "middle", lineColors[i%len(lineColors)], quantity(p.Y, s.Unit))
+		}
+		d.Curve(points, lineColors[i%len(lineColors)])
+		d.Text(growthLeft+float64(120*i), growthTop-10, 13, "start", lineColors[i%len(lineColors)], s.Line)
+	}
+	return d.String()
+}
+
+// logScale maps values to a place between from and to.
+type logScale struct{ low, high, from, to float64 }
+
+// scaleOf spans whole powers of base around the values.
+func scaleOf(values []float64, base, from, to float64) logScale {
+	low, high := slices.Min(values), slices.Max(values)
+	s := logScale{low: math.Pow(base, math.Floor(math.Log(low)/math.Log(base))), high: math.Pow(base, math.Ceil(math.Log(high)/math.Log(base))), from: from, to: to}
+	if s.high <= s.low {
+		s.high = s.low * base
+	}
+	return s
+}
+
+func (s logScale) at(v float64) float64 {
+	return s.from + (s.to-s.from)*math.Log(v/s.low)/math.Log(s.high/s.low)
 }

@@ -90,8 +90,13 @@ const fillConnections = 200
 
 // fill writes all keys that loads of this store use.
 func (r *run) fill(ctx context.Context, s server) error {
-	o := order(s.addresses(), fillConnections)
-	o.Distribution, o.Count, o.Timeout = bench.Sequential, uint64(o.Keys), 10*time.Second
+	return r.write(ctx, s, order(s.addresses(), fillConnections))
+}
+
+// write writes every key of a load once.
+func (r *run) write(ctx context.Context, s server, o bench.Options) error {
+	o.Distribution, o.ReadFraction, o.Count, o.Duration, o.Warmup = bench.Sequential, 0, uint64(o.Keys), 0, 0
+	o.Timeout = 30 * time.Second
 	return noneFailed(r.goLoad(ctx, s, o, false))
 }
 

@@ -81,6 +81,7 @@ var groups = []group{
 	{name: "kills", measure: measureKills},
 	{name: "drain", measure: measureDrain},
 	{name: "idle", measure: measureIdle},
+	{name: "growth", measure: measureGrowth, onRequest: true},
 }
 
 func groupNames() (names []string) {
@@ -124,6 +125,7 @@ func (s *settings) chosen() ([]group, error) {
 type run struct {
 	settings
 	results *results
+	begun   map[string]bool // lines of charts that have points of this run
 }
 
 func (s *settings) run(ctx context.Context) (err error) {

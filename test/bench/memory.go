@@ -127,29 +127,13 @@ func startAgain(s server) (server, error) {
 func measureIdle(ctx context.Context, r *run) error {
 	c := newContest("idle")
 	const work = "three nodes, 64 partitions of three copies, the busiest node"
-	const before, long = 5 * time.Second, 10 * time.Second
 	watch := func(system string, s server) error {
 		defer s.stop()
-		time.Sleep(before)
-		pids, err := s.pids()
-		if err != nil {
-			return err
+		used, err := idle(s)
+		for _, percent := range used {
+			c.note(system, work, ofACore, percent)
 		}
-		used := make([]time.Duration, len(pids))
-		for i, pid := range pids {
-			if used[i], err = cpuTime(pid); err != nil {
-				return err
-			}
-		}
-		time.Sleep(long)
-		for i, pid := range pids {
-			now, err := cpuTime(pid)
-			if err != nil {
-				return err
-			}
-			c.note(system, work, ofACore, 100*(now-used[i]).Seconds()/long.Seconds())
-		}
-		return nil
+		return err
 	}
 	s, err := r.startRingkv(ctx, 3, 3, 64)
 	if err != nil {
@@ -174,3 +158,34 @@ func measureIdle(ctx context.Context, r *run) error {
 }
 
 const ofACore = "% of a core"
+
+// Before a store counts as idle, and how long it is watched then.
+const (
+	calmDown  = 5 * time.Second
+	watchIdle = 10 * time.Second
+)
+
+// idle returns what each process of a store that nobody uses takes, in percent of a
+// core.
+func idle(s server) ([]float64, error) {
+	time.Sleep(calmDown)
+	pids, err := s.pids()
+	if err != nil {
+		return nil, err
+	}
+	before, out := make([]time.Duration, len(pids)), make([]float64, len(pids))
+	for i, pid := range pids {
+		if before[i], err = cpuTime(pid); err != nil {
+			return nil, err
+		}
+	}
+	time.Sleep(watchIdle)
+	for i, pid := range pids {
+		after, err := cpuTime(pid)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = 100 * (after - before[i]).Seconds() / watchIdle.Seconds()
+	}
+	return out, nil
+}

@@ -36,12 +36,7 @@ func mixed(s server, connections int) bench.Options {
 // share fills the store and returns the part of its maximum that it is then asked for.
 func (r *run) share(ctx context.Context, s server) (float64, error) {
 	o := mixed(s, pauseConnections)
-	fill := o
-	fill.ReadFraction, fill.Distribution, fill.Count = 0, bench.Sequential, uint64(o.Keys)
-	if _, ok := s.(*ringkvServer); ok {
-		fill.Pipeline = 16
-	}
-	if err := noneFailed(r.goLoad(ctx, s, fill, false)); err != nil {
+	if err := r.write(ctx, s, o); err != nil {
 		return 0, err
 	}
 	o.Duration, o.Warmup = r.time, r.time/4

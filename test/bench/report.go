@@ -33,8 +33,38 @@ func (r *results) writeReport(docs string) error {
 	b.Write(old[:begin])
 	fmt.Fprintf(&b, "%s\n%s", beginMark, r.markdown())
 	b.Write(old[end:])
-	charts := filepath.Join(docs, "performance", "ratios.svg")
-	return errors.Join(os.WriteFile(name, b.Bytes(), 0o644), os.WriteFile(charts, []byte(r.ratioChart()), 0o644))
+	errs := []error{os.WriteFile(name, b.Bytes(), 0o644), writeChart(docs, "ratios", r.ratioChart())}
+	for _, c := range growthCharts {
+		if lines := r.lines(c.name); len(lines) > 0 {
+			errs = append(errs, writeChart(docs, c.name, growthChart(c.title, lines)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func writeChart(docs, name, picture string) error {
+	return os.WriteFile(filepath.Join(docs, "performance", name+".svg"), []byte(picture), 0o644)
+}
+
+// growthCharts are the charts of what grows. What they show is explained by hand, with
+// the pictures, in performance.md.
+var growthCharts = []struct{ name, title string }{
+	{"keys", "rates by number of keys (one node, 50 connections, pipeline 16, 64 bytes)"},
+	{"memory", "memory by number of keys (one node, 64 bytes)"},
+	{"values", "rates by length of values (three copies, 50 connections)"},
+	{"partitions", "rates by partitions (three copies, 50 connections, pipeline 16, 256 bytes)"},
+	{"idle", "an idle node by partitions (three copies)"},
+	{"connections", "rates by connections (three copies, 256 bytes)"},
+	{"nodes", "rates by nodes, all on this machine (three copies, 50 connections, 256 bytes)"},
+}
+
+func (r *results) lines(chart string) (out []series) {
+	for _, s := range r.Series {
+		if s.Chart == chart {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // titles are the headings of the groups, in the order of the report.

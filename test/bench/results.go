@@ -15,6 +15,7 @@ import (
 type results struct {
 	Machine     machine      `json:"machine"`
 	Comparisons []comparison `json:"comparisons"` // in the order in which they were first measured
+	Series      []series     `json:"series,omitempty"`
 }
 
 // comparison is one row of the table: what ringkv and a peer did with the same work.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/ringkv/ringkv/internal/bench"
@@ -70,7 +71,10 @@ func (s *ringkvServer) ready(ctx context.Context) error {
 
 func (s *ringkvServer) stop() {
 	s.cancel()
-	_ = <-s.done // what went wrong at the end does not change what was measured
+	// What went wrong at the end does not change what was measured.
+	if err := <-s.done; err != nil {
+		fmt.Fprintln(os.Stderr, "bench: stop ringkv:", err)
+	}
 }
 
 func (s *ringkvServer) nodes() []localcluster.Node {
