@@ -21,7 +21,7 @@ import (
 
 // seat is one node of a test cluster, on the loopback interface.
 type seat struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	dir  string
 	port int
@@ -30,14 +30,14 @@ type seat struct {
 	http *http.Server
 }
 
-func newSeat(t *testing.T, name string) *seat {
+func newSeat(t testing.TB, name string) *seat {
 	s := seatOn(t, filepath.Join(t.TempDir(), name))
 	s.start()
 	return s
 }
 
 // seatOn returns a seat with a volume, named after its folder, that is not started.
-func seatOn(t *testing.T, dir string) *seat {
+func seatOn(t testing.TB, dir string) *seat {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := &seat{t: t, name: filepath.Base(dir), dir: dir, port: l.Addr().(*net.TCPAddr).Port}
@@ -74,7 +74,7 @@ func (s *seat) stop() {
 	s.node = nil
 }
 
-func startCluster(t *testing.T, nodes, partitions, rf int) []*seat {
+func startCluster(t testing.TB, nodes, partitions, rf int) []*seat {
 	seats := make([]*seat, nodes)
 	for i := range seats {
 		seats[i] = newSeat(t, fmt.Sprintf("n%d", i+1))
@@ -111,14 +111,14 @@ func spread(seats []*seat, partitions, rf int) [][]cluster.Replica {
 	return out
 }
 
-func publish(t *testing.T, m *cluster.Map, seats ...*seat) {
+func publish(t testing.TB, m *cluster.Map, seats ...*seat) {
 	t.Helper()
 	for _, s := range seats {
 		require.NoError(t, s.node.PublishMap(context.Background(), m))
 	}
 }
 
-func waitReady(t *testing.T, seats ...*seat) {
+func waitReady(t testing.TB, seats ...*seat) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for _, s := range seats {
