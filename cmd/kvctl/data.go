@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -113,10 +111,8 @@ it is, the answer is the newest acknowledged value, unless the cluster reads wit
 			result.fail(getErr)
 		case !found:
 			result.Status, getErr = "missing", errReported
-		case utf8.Valid(value):
-			result.Value = string(value)
 		default:
-			result.ValueBase64 = base64.StdEncoding.EncodeToString(value)
+			result.Value, result.ValueBase64 = textOrBase64(value)
 		}
 		w := cmd.OutOrStdout()
 		if done, err := out.data(w, result); done {
