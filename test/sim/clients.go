@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -185,6 +186,21 @@ func (o *operation) settle(now int64, reply string) {
 	default:
 		o.outcome = answered
 	}
+}
+
+// silence returns the longest time without an answer, by kind of operation.
+func (c *clients) silence() map[string]time.Duration {
+	last, longest := map[string]int64{}, map[string]time.Duration{}
+	answers := slices.DeleteFunc(slices.Clone(c.ops), func(o *operation) bool { return o.outcome != answered })
+	slices.SortFunc(answers, func(a, b *operation) int { return cmp.Compare(a.ret, b.ret) })
+	for _, o := range answers {
+		kind := o.args[0]
+		if at, again := last[kind]; again {
+			longest[kind] = max(longest[kind], time.Duration(o.ret-at))
+		}
+		last[kind] = o.ret
+	}
+	return longest
 }
 
 // state is the value of a key; present is false if there is none.

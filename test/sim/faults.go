@@ -38,6 +38,8 @@ type kind struct {
 	// copies are there again, and there is one at a time: a majority must keep
 	// what it promised.
 	loses bool
+	// power: what was not synced may be gone.
+	power bool
 }
 
 var kinds = []kind{
@@ -46,7 +48,7 @@ var kinds = []kind{
 			m.process.end(float64(f.N%3) / 2)
 		}
 		w.restart(m, f.For)
-	}, false},
+	}, false, true},
 	{"crash at a disk operation", 8, func(w *world, f Fault, m *machine) {
 		m.fs.StopAfter(f.N % 40)
 		w.after(f.For, nil, func() {
@@ -56,30 +58,30 @@ var kinds = []kind{
 			m.fs.StopAfter(1 << 40)
 			m.start()
 		})
-	}, false},
+	}, false, true},
 	{"kill", 6, func(w *world, f Fault, m *machine) {
 		if m.process != nil {
 			m.process.kill()
 		}
 		w.restart(m, f.For)
-	}, false},
+	}, false, false},
 	{"failing sync", 2, func(w *world, f Fault, m *machine) {
 		m.fs.Fail(crashfs.OpSync, "", 1+f.N%10, syscall.EIO)
 		w.restart(m, f.For)
-	}, false},
+	}, false, true},
 	{"full disk", 2, func(w *world, f Fault, m *machine) {
 		m.fs.SetSize(int64(4+f.N%8) * segmentBytes)
 		w.after(f.For, nil, func() { m.fs.SetSize(1 << 40) })
-	}, false},
+	}, false, false},
 	{"slow disk", 3, func(w *world, f Fault, m *machine) {
 		m.slow = int64(10 + f.N%200)
 		w.after(f.For, nil, func() { m.slow = 1 })
-	}, false},
-	{"one-way cut", 4, func(w *world, f Fault, m *machine) { w.cut(m.name, w.peerOf(f).name, f.For) }, false},
+	}, false, false},
+	{"one-way cut", 4, func(w *world, f Fault, m *machine) { w.cut(m.name, w.peerOf(f).name, f.For) }, false, false},
 	{"cut", 4, func(w *world, f Fault, m *machine) {
 		w.cut(m.name, w.peerOf(f).name, f.For)
 		w.cut(w.peerOf(f).name, m.name, f.For)
-	}, false},
+	}, false, false},
 	{"isolation", 5, func(w *world, f Fault, m *machine) {
 		for _, o := range w.machines {
 			if f.N%3 != 0 {
@@ -89,20 +91,20 @@ var kinds = []kind{
 				w.cut(o.name, m.name, f.For)
 			}
 		}
-	}, false},
+	}, false, false},
 	{"loss", 3, func(w *world, f Fault, m *machine) {
 		w.network.loss = float64(f.N%40) / 100
 		w.after(f.For, nil, func() { w.network.loss = 0 })
-	}, false},
+	}, false, false},
 	{"disorder", 3, func(w *world, f Fault, m *machine) {
 		w.network.chaos = float64(f.N%40) / 100
 		w.after(f.For, nil, func() { w.network.chaos = 0 })
-	}, false},
+	}, false, false},
 	{"stop", 8, func(w *world, f Fault, m *machine) {
 		if m.process != nil {
 			m.process.stopIn, m.process.stopFor, m.process.stopAfter = 1+f.N%50, f.For, f.N%2 == 0
 		}
-	}, false},
+	}, false, false},
 	{"stop in a read", 4, func(w *world, f Fault, m *machine) {
 		for _, m := range w.machines {
 			if p := m.process; p != nil && p.node != nil && len(w.leaderships(p)) > 0 {
@@ -110,8 +112,8 @@ var kinds = []kind{
 				return
 			}
 		}
-	}, false},
-	{"wall clock jump", 2, func(w *world, f Fault, m *machine) { m.wall += int64(f.N%7200-3600) * 1000 }, false},
+	}, false, false},
+	{"wall clock jump", 2, func(w *world, f Fault, m *machine) { m.wall += int64(f.N%7200-3600) * 1000 }, false, false},
 	{"hand-over", 5, func(w *world, f Fault, m *machine) {
 		if m.process == nil || m.running() == nil {
 			return
@@ -125,7 +127,7 @@ var kinds = []kind{
 				}) // one that is refused is no fault
 			}
 		})
-	}, false},
+	}, false, false},
 	{"graceful restart", 3, func(w *world, f Fault, m *machine) {
 		if m.running() == nil {
 			return
@@ -143,26 +145,26 @@ var kinds = []kind{
 			p.kill()
 		})
 		w.restart(m, time.Second+f.For)
-	}, false},
+	}, false, false},
 	{"lost volume", 1, func(w *world, f Fault, m *machine) {
 		if m.process != nil {
 			m.process.end(0)
 		}
 		m.fs = crashfs.New()
 		w.restart(m, f.For)
-	}, true},
+	}, true, true},
 	{"rot", 2, func(w *world, f Fault, m *machine) {
 		if m.process != nil {
 			m.process.end(1)
 		}
 		w.rot(m, f)
 		w.restart(m, f.For)
-	}, true},
+	}, true, true},
 	{"scale up", 1, func(w *world, f Fault, _ *machine) {
 		if len(w.machines) < w.config.Machines+3 {
 			w.addMachine().start()
 		}
-	}, false},
+	}, false, false},
 	{"scale down", 1, func(w *world, f Fault, m *machine) {
 		stay := 0
 		for _, o := range w.machines {
@@ -170,10 +172,21 @@ var kinds = []kind{
 				stay++
 			}
 		}
-		if stay > w.config.Replicas {
+		if stay > w.replicas {
 			m.leaving = true
 		}
-	}, false},
+	}, false, false},
+	{"replication factor", 1, func(w *world, f Fault, _ *machine) {
+		stay := 0
+		for _, o := range w.machines {
+			if !o.leaving {
+				stay++
+			}
+		}
+		if wanted := 1 + f.N%5; wanted <= stay && w.oracle.unsettled() == "" {
+			w.replicas = wanted
+		}
+	}, false, false},
 	{"coordinator crash", 3, func(w *world, f Fault, _ *machine) {
 		for _, o := range slices.Clone(w.operator) {
 			o.crash()
@@ -183,7 +196,7 @@ var kinds = []kind{
 				w.startOperator(fmt.Sprintf("operator-%d", w.ordinal))
 			}
 		})
-	}, false},
+	}, false, false},
 	{"second coordinator", 1, func(w *world, f Fault, _ *machine) {
 		if len(w.operator) < 2 {
 			o := w.startOperator(fmt.Sprintf("operator-%d", w.ordinal))
@@ -193,7 +206,7 @@ var kinds = []kind{
 				}
 			})
 		}
-	}, false},
+	}, false, false},
 }
 
 // schedule makes up the faults of a run.
@@ -229,7 +242,7 @@ func (w *world) inject(f Fault) {
 		if k.name != f.Kind {
 			continue
 		}
-		if m.gone {
+		if m.gone || k.power && w.config.Interval || k.loses && w.replicas < 3 {
 			return
 		}
 		if k.loses {

@@ -237,11 +237,14 @@ func (s operatorStore) Save(_ context.Context, r *coordinator.Record) error {
 // spec is what is wanted of the cluster now.
 func (w *world) spec() coordinator.Spec {
 	s := coordinator.Spec{
-		ReplicationFactor: w.config.Replicas, Partitions: w.config.Partitions, VirtualNodes: 32,
+		ReplicationFactor: w.replicas, Partitions: w.config.Partitions, VirtualNodes: 32,
 		Settings: cluster.DefaultSettings(),
 	}
 	s.Settings.CompactionOperations = 300
 	s.Settings.CompactionBytes = segmentBytes
+	if w.config.Interval {
+		s.Settings.Sync = cluster.SyncInterval
+	}
 	if w.config.ReadIndex {
 		s.Settings.Reads = cluster.ReadsIndex
 	}

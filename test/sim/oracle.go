@@ -255,7 +255,7 @@ func (o *oracle) unsettled() string {
 		switch {
 		case l == nil:
 			return fmt.Sprintf("partition %d has no leader", p)
-		case len(l.Config.Voters) != o.w.config.Replicas || l.Config.Joint() || len(l.Config.Learners) > 0:
+		case len(l.Config.Voters) != o.w.replicas || l.Config.Joint() || len(l.Config.Learners) > 0:
 			return fmt.Sprintf("partition %d has the configuration %+v", p, l.Config)
 		}
 		for _, v := range l.Config.Voters {

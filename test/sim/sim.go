@@ -17,13 +17,16 @@ type Config struct {
 	Seed       uint64
 	Machines   int
 	Partitions int
-	Replicas   int
+	Replicas   int // at first; faults change it
 	// Duration is how long there are load and faults, in simulated time.
 	Duration time.Duration
 	// FaultEvery is about the time between two faults.
 	FaultEvery time.Duration
 	// ReadIndex turns leases off.
 	ReadIndex bool
+	// Interval acknowledges what the operating system has. Then only processes end,
+	// and no machine loses its power: that may lose what was acknowledged.
+	Interval bool
 	// Faults is the schedule; nil makes one up from the seed.
 	Faults []Fault
 	// Log takes what happens, for people; nil for nothing.
@@ -49,16 +52,20 @@ type Result struct {
 	Answered   int
 	Checks     int           // applied indexes that were compared
 	Recovery   time.Duration // from the end of the faults until all was well
+	// Silence is the longest time without an answer to an operation of a kind.
+	Silence map[string]time.Duration
 }
 
 // Random returns a configuration that a seed stands for.
 func Random(seed uint64) Config {
 	random := rand.New(rand.NewPCG(seed, 0xc0f16))
+	replicas := []int{1, 2, 3, 3, 3, 3, 3, 5}[random.IntN(8)]
 	return Config{
 		Seed:       seed,
-		Machines:   3 + random.IntN(3),
+		Machines:   max(replicas, 3+random.IntN(3)),
 		Partitions: 1 << random.IntN(3),
-		Replicas:   3,
+		Replicas:   replicas,
+		Interval:   random.IntN(6) == 0,
 		Duration:   time.Duration(20+random.IntN(40)) * time.Second,
 		FaultEvery: time.Duration(300+random.IntN(2000)) * time.Millisecond,
 		ReadIndex:  random.IntN(4) == 0,
@@ -70,7 +77,7 @@ func Run(c Config) Result {
 	if c.Faults == nil {
 		c.Faults = schedule(c)
 	}
-	w := &world{config: c, trace: fnv.New64a(), streams: map[string]*rand.Rand{}, log: c.Log}
+	w := &world{config: c, replicas: c.Replicas, trace: fnv.New64a(), streams: map[string]*rand.Rand{}, log: c.Log}
 	defer w.seedSecrets()()
 	w.network = &network{w: w, cut: map[[2]string]int64{}}
 	w.clients = &clients{w: w, byToken: map[string]*operation{}}
@@ -97,7 +104,7 @@ func Run(c Config) Result {
 	w.drain()
 	r := Result{
 		Config: c, Failure: failure, Trace: w.trace.Sum64(), Simulated: time.Duration(w.now), Events: w.count, Faults: w.faults, Stops: w.stops,
-		Operations: len(w.clients.ops), Checks: w.oracle.checks, Recovery: recovery,
+		Operations: len(w.clients.ops), Checks: w.oracle.checks, Recovery: recovery, Silence: w.clients.silence(),
 	}
 	for _, o := range w.clients.ops {
 		if o.outcome == answered {

@@ -33,15 +33,19 @@ func TestClustersKeepTheirPromisesWhateverFails(t *testing.T) {
 	first := uint64(time.Now().UnixNano()) % 1e12
 	var runs, faults, operations, checks int
 	var simulated, recovery time.Duration
+	silence := map[string]time.Duration{}
 	start := time.Now()
 	for ; runs == 0 || time.Since(start) < limit; runs++ {
 		r := Run(Random(first + uint64(runs)))
 		judge(t, r)
 		faults, operations, checks = faults+r.Faults, operations+r.Operations, checks+r.Checks
 		simulated, recovery = simulated+r.Simulated, max(recovery, r.Recovery)
+		for kind, d := range r.Silence {
+			silence[kind] = max(silence[kind], d)
+		}
 	}
-	t.Logf("seeds %d to %d: %v simulated in %v, %d faults, %d operations, %d looks at applied entries, longest recovery %v",
-		first, first+uint64(runs)-1, simulated.Round(time.Second), time.Since(start).Round(time.Second), faults, operations, checks, recovery)
+	t.Logf("seeds %d to %d: %v simulated in %v, %d faults, %d operations, %d looks at applied entries, longest recovery %v; longest without an answer, while things failed: %v",
+		first, first+uint64(runs)-1, simulated.Round(time.Second), time.Since(start).Round(time.Second), faults, operations, checks, recovery, silence)
 }
 
 // judge fails the test with all that is needed to have the failure again.

@@ -18,13 +18,14 @@ import (
 
 // world is the simulation: a queue of events in the order of true time.
 type world struct {
-	config  Config
-	now     int64 // nanoseconds of true time since the start
-	events  events
-	ordinal uint64
-	trace   hash.Hash64
-	count   int // events that happened
-	streams map[string]*mrand.Rand
+	config   Config
+	replicas int   // that every partition should have now
+	now      int64 // nanoseconds of true time since the start
+	events   events
+	ordinal  uint64
+	trace    hash.Hash64
+	count    int // events that happened
+	streams  map[string]*mrand.Rand
 
 	machines []*machine
 	network  *network
