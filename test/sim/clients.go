@@ -44,6 +44,8 @@ type operation struct {
 	client  int
 	key     string
 	args    []string
+	spec    *command.Spec // nil: args say what is sent
+	raw     [][]byte      // what is sent instead
 	write   bool
 	call    int64
 	ret     int64
@@ -66,6 +68,8 @@ func token(args [][]byte) string {
 		return strings.TrimRight(string(args[2]), ",")
 	case len(args) == 3 && name == "INCRBY":
 		return string(args[2])
+	case len(args) > 2 && name == "RINGKV.EXEC":
+		return markIn(args[1])
 	}
 	return ""
 }
@@ -141,11 +145,12 @@ func (c *clients) submit(p *process, batch []*operation, done func()) {
 	left, gone := len(batch), false
 	for i, o := range batch {
 		o.call = c.w.now
-		args := make([][]byte, len(o.args))
-		for j, a := range o.args {
-			args[j] = []byte(a)
+		spec, args := o.spec, o.raw
+		if spec == nil {
+			args = bytesOf(o.args)
+			spec = command.Lookup(args[0])
 		}
-		calls[i] = command.NewCall(command.Lookup(args[0]), args, 2)
+		calls[i] = command.NewCall(spec, args, 2)
 		calls[i].OnComplete = func(call *command.Call) {
 			if o.outcome == pending && !p.dead && !p.m.fs.Stopped() {
 				o.settle(c.w.now, string(call.Out.Buf))
@@ -209,15 +214,23 @@ type state struct {
 	value   string
 }
 
+// bulk is the reply to GET.
+func (s state) bulk() string {
+	if !s.present {
+		return "$-1\r\n"
+	}
+	return bulk(s.value)
+}
+
+func bulk(v string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(v), v) }
+
 // step is what the store promises for one key. An output of nil is unknown.
 func step(s state, o *operation) (reply string, next state) {
-	bulk := "$-1\r\n"
-	if s.present {
-		bulk = fmt.Sprintf("$%d\r\n%s\r\n", len(s.value), s.value)
-	}
 	switch o.args[0] {
+	case "TRANSFER", "LOOK", "CAS":
+		return pairStep(s, o)
 	case "GET":
-		return bulk, s
+		return s.bulk(), s
 	case "INCRBY":
 		n, _ := strconv.Atoi(s.value)
 		by, _ := strconv.Atoi(o.args[2])
@@ -228,7 +241,7 @@ func step(s state, o *operation) (reply string, next state) {
 	next = state{true, o.args[2]}
 	switch option := slices.Concat(o.args, []string{""})[3]; {
 	case option == "GET":
-		return bulk, next
+		return s.bulk(), next
 	case option == "NX" && s.present:
 		return "$-1\r\n", s
 	}

@@ -89,6 +89,9 @@ func Run(c Config) Result {
 	w.startOperator("operator")
 	w.oracle.watch()
 	w.clients.start()
+	w.clients.startTransactors()
+	w.watchers = &watchers{w: w, told: map[stateKey]string{}}
+	w.watchers.start()
 	for _, f := range c.Faults {
 		w.at(int64(f.At), nil, func() { w.inject(f) })
 	}
@@ -99,6 +102,7 @@ func Run(c Config) Result {
 	w.oracle.look()
 	if w.failure == nil {
 		w.clients.check()
+		w.watchers.check(w.clients.ops)
 	}
 	failure := w.failure
 	w.drain()

@@ -13,7 +13,7 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 0, "run this seed alone, and say what happens; 0: new seeds")
-	budget = flag.Duration("budget", 45*time.Second, "how long to try new seeds, in real time")
+	budget = flag.Duration("budget", 15*time.Second, "how long to try new seeds, in real time")
 	file   = flag.String("schedule", "", "run the schedule in this file alone, and say what happens")
 	shrink = flag.Duration("shrink", time.Minute, "how long to look for a shorter schedule of a failure")
 )

@@ -30,6 +30,7 @@ type world struct {
 	machines []*machine
 	network  *network
 	clients  *clients
+	watchers *watchers
 	oracle   *oracle
 	operator []*operator
 	store    *recordStore
