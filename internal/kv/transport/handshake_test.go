@@ -291,3 +291,26 @@ func TestAnswersThatAreNoPeers(t *testing.T) {
 		})
 	}
 }
+
+// FuzzHandshake introduces itself in any words: it is let in or refused, and let in
+// only as a node of this cluster that means this one.
+func FuzzHandshake(f *testing.F) {
+	good := headers(nil)
+	f.Add(good[headerProtocol], good[headerCluster], good[headerFrom], good[headerTo], good[headerSession], good[headerAttempt])
+	f.Add("1,2, 3", "", string(nodeID(1)), strings.Repeat("0", 40), strings.Repeat("f", 400), "-1")
+	f.Add("1\x00", testCluster, strings.Repeat("\xff", 40), string(nodeID(1)), "0011223344556677", "18446744073709551616")
+	transport := New(Config{Self: nodeID(1), ClusterID: func() string { return testCluster }, Logger: slog.New(slog.DiscardHandler)})
+	f.Cleanup(transport.Close)
+	f.Fuzz(func(t *testing.T, protocol, clusterID, from, to, session, attempt string) {
+		h := http.Header{headerProtocol: {protocol}, headerCluster: {clusterID}, headerFrom: {from}, headerTo: {to}, headerSession: {session}, headerAttempt: {attempt}}
+		c, why := transport.checkIntroduction(h)
+		if why != nil {
+			require.True(t, why.status >= 400 && why.status < 600)
+			require.NotEmpty(t, why.reason)
+			require.Less(t, len(why.reason), 1000, "what a stranger sends does not fill the log")
+			return
+		}
+		require.Equal(t, []string{testCluster, string(nodeID(1))}, []string{clusterID, to})
+		require.True(t, isNodeID(c.node) && c.node != nodeID(1) && isSession(c.session))
+	})
+}
