@@ -15,7 +15,7 @@ go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 packages    := go list ./... | grep -v -e /test/e2e -e /test/compat
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test compat compat-packages sim mutate test-race lint fmt bench bench-peers generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test compat compat-packages sim fuzz mutate test-race lint fmt bench bench-peers generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test: ## Run the unit, crash, property and envtest suites (the first run also bu
 
 sim: ## Run new seeds of the cluster simulation for TIME, such as TIME=8h; fails with a seed and a short schedule
 	go test ./test/sim -count=1 -timeout 0 -run Promises -v -budget '$(TIME)'
+
+fuzz: ## Fuzz every target for TIME, such as TIME=1m; what fails is kept beside the test
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' internal | sed -E 's|^(.*)/[^/]+:[0-9]+:func (.*)|\1 \2|' | while read -r dir name; do \
+	  echo "$$dir $$name" && go test "./$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime '$(TIME)' -fuzzminimizetime 1s || exit 1; done
 
 mutate: ## Break the product in named ways, one at a time, and see that a test fails for each; RUN=regexp chooses some
 	go run ./hack/mutate -run '$(RUN)' $(if $(RUN),,-doc docs/testing.md)
