@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,11 +56,16 @@ func isCobraUsage(err error) bool {
 // markUsageErrors makes wrong flags and arguments of a command and those below it
 // usageErrors.
 func markUsageErrors(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if strings.HasPrefix(err.Error(), "unknown ") {
+			err = fmt.Errorf("%w; what begins with - and is no flag comes after a word --", err)
+		}
+		return usageError{err}
+	})
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{err}
+				return usageError{fmt.Errorf("%w; usage: %s", err, strings.TrimPrefix(cmd.UseLine(), "shell "))} // what is typed there
 			}
 			return nil
 		}
