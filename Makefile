@@ -61,7 +61,7 @@ lint: ## Check style, common mistakes and the allowed import directions
 bench: ## Run the benchmarks; BENCH=pattern chooses some of them
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./internal/...
 
-bench-peers: build ## Measure beside Redis and etcd, into docs/performance.md; ONLY=group,... ROUNDS=n TIME=3s (12 minutes; redis-server must be there)
+bench-peers: build ## Measure beside Redis and etcd, into docs/performance.md; ONLY=group,... ROUNDS=n TIME=2s (15 minutes; redis-server must be there)
 	@mkdir -p build/bench
 	go -C test/bench/etcd build -o '$(CURDIR)/build/bench/etcd-load' .
 	go build -o build/bench/bench ./test/bench

@@ -16,7 +16,7 @@ import (
 const (
 	faultConnections = 24
 	faultBefore      = 700 * time.Millisecond // from the start of the load to the fault
-	faultTime        = 3500 * time.Millisecond
+	faultTime        = 3 * time.Second
 	gracefulStops    = 9                      // a third of them with clients of the stopped node
 	memberDown       = 500 * time.Millisecond // as long as a node of ringkv stays down
 )

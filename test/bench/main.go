@@ -40,7 +40,7 @@ func main() {
 	var s settings
 	flag.StringVar(&s.only, "only", "", "groups to measure, separated by commas: "+strings.Join(groupNames(), " ")+" (default: all but "+strings.Join(onRequest(), " ")+")")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each system is started and measured")
-	flag.DurationVar(&s.time, "time", 3*time.Second, "how long each rate is measured")
+	flag.DurationVar(&s.time, "time", 2*time.Second, "how long each rate is measured")
 	flag.IntVar(&s.kills, "kills", 20, "how many leaders are killed, of each system")
 	flag.IntVar(&s.keys, "restart-keys", 5_000_000, "keys to restart with")
 	flag.IntVar(&s.most, "memory-keys", 10_000_000, "most keys to measure memory with")
