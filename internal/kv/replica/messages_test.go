@@ -97,3 +97,20 @@ func TestWhoLeavesIsToldBeforeTheChangeIsApplied(t *testing.T) {
 	require.False(t, contains(s.r.config.Voters, 3))
 	require.GreaterOrEqual(t, s.commitOf(3, 1), s.r.config.Index)
 }
+
+// TestEntriesKeepWhatWasProposed: the room that a batch is built in is used again, so
+// the library must have copied it.
+func TestEntriesKeepWhatWasProposed(t *testing.T) {
+	s := newStand(t)
+	s.lead()
+	index := s.r.log.LastIndex() + 1
+	for _, v := range []string{"one", "two", "six"} {
+		s.submit("SET", "k", v)
+		s.sync()
+	}
+	entries, err := s.r.log.Entries(index, index+3, 1<<20)
+	require.NoError(t, err)
+	for i, v := range []string{"one", "two", "six"} {
+		require.Contains(t, string(entries[i].Data), v)
+	}
+}

@@ -101,11 +101,7 @@ func (r *Replica) proposeQueued() {
 	}
 	calls := append([]*Request(nil), p.buffer...)
 	clear(p.buffer)
-	payload := command.AppendBatchHeader(nil, r.id, p.sequence+1, r.now())
-	for _, c := range calls {
-		payload = command.AppendCommand(payload, c.Call.Args)
-	}
-	if err := r.rn.Propose(payload); err != nil {
+	if err := r.propose(calls); err != nil {
 		// Dropped: no leader any more, a hand-over under way, or too much
 		// uncommitted. None of it reached the log.
 		if len(p.pending) == 0 {
@@ -125,6 +121,24 @@ func (q *queue) close() {
 	q.Lock()
 	defer q.Unlock()
 	q.closed = true
+}
+
+// payloads lends buffers to build entries in: the library copies what is proposed.
+var payloads = sync.Pool{New: func() any { return new([]byte) }}
+
+// propose offers commands to the group as the next batch.
+func (r *Replica) propose(calls []*Request) error {
+	buf := payloads.Get().(*[]byte)
+	payload := command.AppendBatchHeader((*buf)[:0], r.id, r.proposals.sequence+1, r.now())
+	for _, c := range calls {
+		payload = command.AppendCommand(payload, c.Call.Args)
+	}
+	err := r.rn.Propose(payload)
+	if cap(payload) <= maxBatchBytes {
+		*buf = payload
+		payloads.Put(buf)
+	}
+	return err
 }
 
 // putBack undoes take.
