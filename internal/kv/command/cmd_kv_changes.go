@@ -14,6 +14,12 @@ import (
 
 const changesName = "ringkv.changes"
 
+// Kinds of interest in changes.
+const (
+	aboutKey    = "key"
+	aboutPrefix = "prefix"
+)
+
 // errors of RINGKV.CHANGES.
 const (
 	errCompacted = "COMPACTED the oldest revision that is kept is "
@@ -40,9 +46,9 @@ type ChangesRequest struct {
 
 // ChangesArgs makes the arguments of a request.
 func ChangesArgs(r *ChangesRequest) (*Spec, [][]byte) {
-	kind, filter := "prefix", r.Prefix
+	kind, filter := aboutPrefix, r.Prefix
 	if r.Key != nil {
-		kind, filter = "key", r.Key
+		kind, filter = aboutKey, r.Key
 	}
 	return byName[changesName], [][]byte{
 		[]byte(changesName), strconv.AppendUint(nil, uint64(r.Partition)<<cursorBits, 10), strconv.AppendUint(nil, r.After, 10),
@@ -82,6 +88,20 @@ func (c *Call) GoOn() (revision uint64, ok bool) {
 	return changes.Revision, true
 }
 
+// Interest returns what a request for changes is about: one key, or all that begin with a
+// prefix.
+func (c *Call) Interest() (filter []byte, isKey bool) {
+	return c.Args[5], string(c.Args[4]) == aboutKey
+}
+
+// SkipTo lets a request for changes that GoOn has prepared go on after a later revision,
+// up to which nothing is of interest.
+func (c *Call) SkipTo(revision uint64) {
+	if after, err := strconv.ParseUint(string(c.Args[2]), 10, 64); err == nil && after < revision {
+		c.Args[2] = strconv.AppendUint(nil, revision, 10)
+	}
+}
+
 // RINGKV.CHANGES cursor revision wait kind filter bytes: the revision up to which it
 // tells, then kind, revision, key, value, expireAt and omitted for each change.
 func kvChanges(c *Context, args [][]byte, r *Reply) {
@@ -104,7 +124,7 @@ func kvChanges(c *Context, args [][]byte, r *Reply) {
 		return
 	}
 	wanted := bytes.HasPrefix
-	if string(args[4]) == "key" {
+	if string(args[4]) == aboutKey {
 		wanted = bytes.Equal
 	}
 	found, until := 0, newest

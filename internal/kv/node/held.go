@@ -10,13 +10,13 @@ import (
 )
 
 // held keeps requests for changes that have nothing to tell yet, by partition, at the
-// node that leads it. A change, another leader or the end of their wait brings them back
-// on their way, as if they had just come.
+// node that leads it. A change that one is about, another leader or the end of its wait
+// brings it back on its way, as if it had just come.
 type held struct {
 	count atomic.Int64 // of calls: with none, a change costs a look at it
 
-	mu    sync.Mutex
-	calls map[uint32][]*replica.Request
+	mu         sync.Mutex
+	partitions map[uint32]*heldCalls // without those that hold none
 }
 
 // executed takes back a call that a replica here has answered.
@@ -47,33 +47,72 @@ func (n *Node) hold(c *replica.Request) bool {
 		return false
 	}
 	n.held.mu.Lock()
-	n.held.calls[p] = append(n.held.calls[p], c)
+	h := n.held.partitions[p]
+	if h == nil {
+		h = newHeldCalls()
+		n.held.partitions[p] = h
+	}
+	h.add(c, seen)
 	n.held.count.Add(1)
 	n.held.mu.Unlock()
-	// What was applied between the answer and now woke nobody.
+	// What was applied between the answer and now did not wake it.
 	st := r.Store()
 	st.RLock()
 	missed := st.Revision() != seen
 	st.RUnlock()
-	if _, leading := r.Leadership(); missed || !leading {
+	switch _, leading := r.Leadership(); {
+	case !leading:
 		n.shardOf(p).post(event{fn: func() { n.resume(p) }})
+	case missed:
+		n.shardOf(p).post(event{fn: func() { n.changed(r) }})
 	}
 	return true
 }
 
-// resume brings the held calls of a partition back on their way.
+// changed brings back the held calls that the newest changes of a replica concern.
+func (n *Node) changed(r *replica.Replica) {
+	if n.held.count.Load() == 0 {
+		return
+	}
+	st := r.Store()
+	n.wake(r.Partition(), func(h *heldCalls) []*replica.Request {
+		st.RLock()
+		defer st.RUnlock()
+		return h.takeConcerned(st)
+	})
+}
+
+// resume brings all held calls of a partition back on their way.
 func (n *Node) resume(partition uint32) {
 	if n.held.count.Load() == 0 {
 		return
 	}
+	n.wake(partition, func(h *heldCalls) []*replica.Request {
+		return h.take(func(*replica.Request) bool { return true })
+	})
+}
+
+// wake brings back the calls of a partition that take removes.
+func (n *Node) wake(partition uint32, take func(*heldCalls) []*replica.Request) {
 	n.held.mu.Lock()
-	calls := n.held.calls[partition]
-	delete(n.held.calls, partition)
-	n.held.count.Add(-int64(len(calls)))
+	var calls []*replica.Request
+	if h := n.held.partitions[partition]; h != nil {
+		calls = n.held.remove(partition, h, take)
+	}
 	n.held.mu.Unlock()
 	for _, c := range calls {
 		n.execute(c)
 	}
+}
+
+// remove removes calls of a partition. The caller holds mu.
+func (d *held) remove(partition uint32, h *heldCalls, take func(*heldCalls) []*replica.Request) []*replica.Request {
+	calls := take(h)
+	if len(h.calls) == 0 {
+		delete(d.partitions, partition)
+	}
+	d.count.Add(-int64(len(calls)))
+	return calls
 }
 
 // resumeOverdue brings back calls whose wait is over.
@@ -84,20 +123,11 @@ func (n *Node) resumeOverdue() {
 	now := n.clock.Monotonic()
 	var overdue []*replica.Request
 	n.held.mu.Lock()
-	for _, p := range slices.Sorted(maps.Keys(n.held.calls)) {
-		calls := n.held.calls[p]
-		kept := calls[:0]
-		for _, c := range calls {
-			if c.Hold <= now {
-				overdue = append(overdue, c)
-			} else {
-				kept = append(kept, c)
-			}
-		}
-		clear(calls[len(kept):])
-		n.held.calls[p] = kept
+	for _, p := range slices.Sorted(maps.Keys(n.held.partitions)) {
+		overdue = append(overdue, n.held.remove(p, n.held.partitions[p], func(h *heldCalls) []*replica.Request {
+			return h.take(func(c *replica.Request) bool { return c.Hold <= now })
+		})...)
 	}
-	n.held.count.Add(-int64(len(overdue)))
 	n.held.mu.Unlock()
 	for _, c := range overdue {
 		n.execute(c)
@@ -108,10 +138,10 @@ func (n *Node) resumeOverdue() {
 func (n *Node) takeHeld() (all []*replica.Request) {
 	n.held.mu.Lock()
 	defer n.held.mu.Unlock()
-	for _, p := range slices.Sorted(maps.Keys(n.held.calls)) {
-		all = append(all, n.held.calls[p]...)
-		delete(n.held.calls, p)
+	for _, p := range slices.Sorted(maps.Keys(n.held.partitions)) {
+		all = append(all, n.held.partitions[p].calls...)
 	}
+	clear(n.held.partitions)
 	n.held.count.Store(0)
 	return all
 }

@@ -69,7 +69,7 @@ func (s *shard) Finish(c *replica.Request, o replica.Outcome) {
 }
 
 // Changed implements replica.Host.
-func (s *shard) Changed(r *replica.Replica) { s.node.resume(r.Partition()) }
+func (s *shard) Changed(r *replica.Replica) { s.node.changed(r) }
 
 // LeadershipChanged implements replica.Host.
 func (s *shard) LeadershipChanged(r *replica.Replica) { s.node.leadershipChanged(r) }

@@ -159,7 +159,7 @@ func Open(o Options) (*Node, error) {
 		forwards:   forwards{next: random.Uint64(), open: map[uint64]forwarded{}},
 		waiting:    waiting{partitions: map[uint32]*line{}},
 		refusals:   refusals{from: map[refusal]bool{}},
-		held:       held{calls: map[uint32][]*replica.Request{}},
+		held:       held{partitions: map[uint32]*heldCalls{}},
 		replicas:   map[uint32]*replica.Replica{},
 		tombstones: map[uint32]uint64{},
 		former:     map[cluster.NodeID]former{},

@@ -210,6 +210,97 @@ func TestAWatchOfWhatIsNotKeptAnyMoreSaysSo(t *testing.T) {
 	}
 }
 
+// TestAWatchOfAQuietKeyKeepsItsPlaceInABusyPartition: more happens to other keys than is
+// kept for watches.
+func TestAWatchOfAQuietKeyKeepsItsPlaceInABusyPartition(t *testing.T) {
+	s, ctx := startCluster(t, 1, 1, 1)[0], context.Background()
+	key := s.watch(watchKey("quiet"))
+	prefix := s.watch(watchPrefix("qui"))
+	for range 2 {
+		for range 30 {
+			_, err := s.kv.Put(ctx, put("busy", strings.Repeat("x", 20<<10)))
+			require.NoError(t, err)
+		}
+		written, err := s.kv.Put(ctx, put("quiet", "v"))
+		require.NoError(t, err)
+		require.Equal(t, written.Version, key.next(1)[0].Revision)
+		require.Equal(t, written.Version, prefix.next(1)[0].Revision)
+	}
+}
+
+// TestAWatchHasNoGapWhileItsPartitionMoves, from node to node, each of which gets it as a
+// snapshot and a log; the one that held it before forgets it. Writes go on at every step.
+func TestAWatchHasNoGapWhileItsPartitionMoves(t *testing.T) {
+	seats := startCluster(t, 3, 1, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	w := seats[1].watch(watchPrefix(""))
+	writes, revision := 0, uint64(0)
+	write := func(n int) {
+		t.Helper()
+		for range n {
+			written, err := seats[writes%3].kv.Put(ctx, put(fmt.Sprint("key-", writes%7), strconv.Itoa(writes)))
+			require.NoError(t, err)
+			e := w.next(1)[0]
+			require.Equal(t, strconv.Itoa(writes), string(e.Item.Value))
+			require.Equal(t, written.Version, e.Revision)
+			require.Equal(t, revision+1, e.Revision)
+			writes, revision = writes+1, e.Revision
+		}
+	}
+	write(20)
+	for _, to := range []int{1, 2, 0} {
+		from := leaderOf(t, seats)
+		old := replicaOf(t, from)
+		target, id := seats[to], old.Config.NextReplicaID
+		clusterID := clusterIDOf(from)
+		require.NoError(t, target.node.CreateReplica(ctx, cluster.CreateReplica{ClusterID: clusterID, ID: id}))
+		change := func(c cluster.ChangeConfig) {
+			c.ClusterID, c.ExpectedIndex = clusterID, replicaOf(t, from).Config.Index
+			require.NoError(t, from.node.ChangeConfig(ctx, c))
+		}
+		change(cluster.ChangeConfig{AddLearners: []cluster.Replica{{ID: id, Node: target.node.ID()}}})
+		write(20)
+		require.Eventually(t, func() bool {
+			leader := replicaOf(t, from)
+			for _, p := range leader.Progress {
+				if p.ID == id && p.Match >= leader.CommitIndex {
+					return true
+				}
+			}
+			return false
+		}, time.Minute, 10*time.Millisecond, "the new replica catches up")
+		change(cluster.ChangeConfig{Promote: []uint64{id}})
+		write(20)
+		require.Eventually(t, func() bool {
+			_ = from.node.TransferLeader(ctx, cluster.TransferLeader{ClusterID: clusterID, To: id})
+			placement, _ := target.node.Placement()
+			return placement.Leaders[0].Leader.Node == target.node.ID()
+		}, time.Minute, 50*time.Millisecond)
+		write(20)
+		require.Eventually(t, func() bool {
+			config := replicaOf(t, target).Config
+			_ = target.node.ChangeConfig(ctx, cluster.ChangeConfig{ClusterID: clusterID, ExpectedIndex: config.Index, Remove: []uint64{old.ID}})
+			return len(config.Voters) == 1
+		}, time.Minute, 50*time.Millisecond)
+		require.NoError(t, from.node.RemoveReplica(ctx, cluster.RemoveReplica{ClusterID: clusterID, ID: old.ID}))
+		write(20)
+	}
+}
+
+// replicaOf returns the status of a node's replica of partition 0.
+func replicaOf(t *testing.T, s *seat) cluster.ReplicaStatus {
+	status, err := s.node.Status(context.Background())
+	require.NoError(t, err)
+	require.Len(t, status.Replicas, 1)
+	return status.Replicas[0]
+}
+
+func clusterIDOf(s *seat) string {
+	placement, _ := s.node.Placement()
+	return placement.Map.ClusterID
+}
+
 func TestAnIdleWatchSaysThatItIsAlive(t *testing.T) {
 	seats := startCluster(t, 3, 8, 1)
 	begin := time.Now()
