@@ -192,12 +192,12 @@ func (n *Node) Finish(c *replica.Request, o replica.Outcome) {
 			n.refusals.refuse(n.id, c.Partition)
 		}
 		again := o == replica.NotExecuted && c.Deadline > n.clock.Monotonic() && !n.isStopping()
+		c.Waited = c.Waited || again // before others can send it
 		later, due := n.waiting.leave(c, again)
 		if due {
 			defer n.tryAgain(c.Partition)
 		}
 		if again {
-			c.Waited = true
 			if later {
 				n.tryLater(n.view.Load(), c)
 			}
