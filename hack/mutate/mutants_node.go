@@ -99,4 +99,22 @@ var nodeMutants = []mutant{
 		old: "return r.item().Version > revision", new: "return r.item().Version > revision && false",
 		killers: []killer{{storeTests, "TestAKeyThatCameAndWent"}, {commandTests, "Transaction"}},
 	},
+	{
+		name: "execute a remembered write again", breaks: "a write with an idempotency key is executed once, however often it is sent",
+		file: "internal/kv/command/cmd_kv_once.go", in: "func kvWriteOnce(",
+		old: "; found {", new: "; found && false {",
+		killers: []killer{{commandTests, "TestAWriteWithAnIdempotencyKey"}},
+	},
+	{
+		name: "forget answers in a snapshot", breaks: "a write that is sent again after a restart is not executed again",
+		file: "internal/kv/store/restore.go", in: "func (m *answers) load(",
+		old: "m.add(id, asked, answer, expireAt)", new: "_, _, _ = id, asked, answer",
+		killers: []killer{{storeTests, "TestAnswersAreRemembered"}},
+	},
+	{
+		name: "let a watch sleep", breaks: "a watch hears of every change that concerns it, at once",
+		file: "internal/kv/node/held_calls.go", in: "func (h *heldCalls) takeConcerned(",
+		old: "if h.keys[string(ch.Key)] > 0 {", new: "if h.keys[string(ch.Key)] > 1 {",
+		killers: []killer{{nodeTests, "TestAHeldWatch|TestAChangeWakes"}},
+	},
 }
