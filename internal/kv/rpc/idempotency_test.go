@@ -138,12 +138,12 @@ func TestAnIdempotencyKeyInAHeader(t *testing.T) {
 // restarted every request is still answered as it was.
 func TestACounterGrowsExactlyOnceWhileLeadersDie(t *testing.T) {
 	seats := startCluster(t, 3, 1, 3)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	placement, _ := seats[0].node.Placement()
 	m := placement.Map.Clone()
 	m.Revision++
-	m.Settings.CompactionOperations = 50
+	m.Settings.CompactionOperations = 25
 	for _, s := range seats {
 		require.NoError(t, s.node.PublishMap(ctx, m))
 	}
@@ -187,11 +187,11 @@ func TestACounterGrowsExactlyOnceWhileLeadersDie(t *testing.T) {
 		})
 	}
 	for range 3 {
-		goOn := answered.Load() + 60
+		goOn := answered.Load() + 30
 		require.Eventually(t, func() bool { return answered.Load() >= goOn }, 2*time.Minute, time.Millisecond)
 		leader := leaderOf(t, seats)
 		leader.stop()
-		goOn = answered.Load() + 60
+		goOn = answered.Load() + 30
 		require.Eventually(t, func() bool { return answered.Load() >= goOn }, 2*time.Minute, time.Millisecond, "the others go on")
 		leader.start()
 	}
