@@ -102,6 +102,31 @@ func (c *redisCLI) get(key string) (string, error) {
 
 func (c *redisCLI) close() {}
 
+func TestRedisCLIFindsBigKeysAndLoadsData(t *testing.T) {
+	if nodes == nil {
+		t.Skip("needs real processes and some seconds")
+	}
+	host, port, err := net.SplitHostPort(plain.addresses()[0])
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), budget)
+	defer cancel()
+	run := func(stdin string, args ...string) string {
+		cmd := exec.CommandContext(ctx, redisTool(t, "redis-cli"), append([]string{"-h", host, "-p", port}, args...)...)
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	var in strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&in, "SET big:%d %0*d\r\n", i, 100+i, i)
+	}
+	require.Contains(t, run(in.String(), "--pipe"), "errors: 0, replies: 1000")
+	require.Contains(t, run("", "--bigkeys"), `Biggest string found '"big:999"' has 1099 bytes`)
+	require.Contains(t, run("", "--memkeys"), `Biggest string found '"big:9`)
+	require.Contains(t, run("", "help", "msetex"), "numkeys key value [key value ...]")
+}
+
 func TestRedisBenchmark(t *testing.T) {
 	if nodes == nil {
 		t.Skip("needs real processes and some seconds")

@@ -27,6 +27,17 @@ func (c rueidisClient) get(key string) (string, error) {
 
 func (c rueidisClient) close() { c.Close() }
 
+func TestRueidisIsToldThatThereIsNoClientSideCaching(t *testing.T) {
+	if nodes == nil {
+		t.Skip("needs real processes and some seconds")
+	}
+	for _, p := range []port{plain, clustered} {
+		_, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: p.addresses()[:1]})
+		require.ErrorContains(t, err, "client-side caching is not supported", p)
+		require.ErrorContains(t, err, "DisableCache must be true", p)
+	}
+}
+
 func openRueidisPlain(t *testing.T, addresses []string, prefix string) client {
 	return openRueidis(t, addresses[:1], prefix)
 }

@@ -64,9 +64,12 @@ type conn struct {
 	writingSince atomic.Int64 // Unix nanoseconds; 0: not writing
 	lastCommand  atomic.Pointer[command.Spec]
 	queued       atomic.Int32 // commands since MULTI, or notQueueing
-	memory       atomic.Int64 // bytes of its buffers
-	mu           sync.Mutex
-	about        about // guarded by mu
+	// Bytes, as they were after the last commands: of an unfinished command, of the
+	// rest of that buffer, of the room for replies; and of what was queued since MULTI.
+	unparsed, inputRoom, outputRoom, queuedBytes atomic.Int64
+	writing                                      atomic.Int64 // bytes that the client is to take
+	mu                                           sync.Mutex
+	about                                        about // guarded by mu
 }
 
 // about is what CLIENT commands say of a connection.
@@ -74,6 +77,7 @@ type about struct {
 	name, libName, libVersion string
 	proto                     uint8
 	noEvict, noTouch          bool
+	readAny                   bool
 }
 
 func newConn(s *Server, socket net.Conn) *conn {
@@ -149,7 +153,10 @@ func (c *conn) round() error {
 	if cap(c.out) > 2*keepOutput {
 		c.out = nil
 	}
-	c.memory.Store(int64(cap(c.parser.buf) + cap(c.out)))
+	unparsed := len(c.parser.buf) - c.parser.start
+	c.unparsed.Store(int64(unparsed))
+	c.inputRoom.Store(int64(cap(c.parser.buf) - unparsed))
+	c.outputRoom.Store(int64(cap(c.out)))
 	return nil
 }
 
@@ -180,9 +187,11 @@ const (
 // write sends bytes to the client. The monitor closes the socket when the client
 // does not take them.
 func (c *conn) write(b []byte) error {
+	c.writing.Store(int64(len(b)))
 	c.writingSince.Store(time.Now().UnixNano())
 	n, err := c.socket.Write(b)
 	c.writingSince.Store(0)
+	c.writing.Store(0)
 	c.shard.bytesOut.Add(uint64(n))
 	return err
 }

@@ -185,7 +185,7 @@ func (c *conn) describe(now time.Time) string {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{queued != notQueueing, "x"}, {a.noEvict, "e"}, {a.noTouch, "T"}} {
+	}{{a.readAny, "r"}, {queued != notQueueing, "x"}, {a.noEvict, "e"}, {a.noTouch, "T"}} {
 		if f.set {
 			flags += f.name
 		}
@@ -197,11 +197,18 @@ func (c *conn) describe(now time.Time) string {
 	if spec := c.lastCommand.Load(); spec != nil {
 		last = spec.FullName
 	}
+	unparsed, inputRoom, outputRoom, queuedBytes := c.unparsed.Load(), c.inputRoom.Load(), c.outputRoom.Load(), c.queuedBytes.Load()
+	writing, events := c.writing.Load(), "r"
+	if writing > 0 {
+		events = "rw"
+	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d "+
-		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=%d events=r cmd=%s user=default "+
+		"qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=%d rbp=%d obl=%d oll=0 omem=0 tot-mem=%d events=%s cmd=%s user=default "+
 		"redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.remote, c.local, a.name, int(now.Sub(c.since).Seconds()),
-		int(now.Sub(time.Unix(0, c.active.Load())).Seconds()), flags, queued, c.memory.Load(), last, a.proto, a.libName, a.libVersion)
+		int(now.Sub(time.Unix(0, c.active.Load())).Seconds()), flags, queued,
+		unparsed, inputRoom, queuedBytes, outputRoom, outputRoom, writing, unparsed+inputRoom+outputRoom+queuedBytes, events, last,
+		a.proto, a.libName, a.libVersion)
 }
 
 // CLIENT KILL addr:port, or CLIENT KILL with pairs of a filter and its value

@@ -21,8 +21,8 @@ var handlers = map[string]handler{
 	"hello":     hello,
 	"auth":      auth,
 	"select":    selectDB,
-	"readonly":  func(c *conn, _ [][]byte, r *command.Reply) { c.readAny = true; r.OK() },
-	"readwrite": func(c *conn, _ [][]byte, r *command.Reply) { c.readAny = false; r.OK() },
+	"readonly":  func(c *conn, _ [][]byte, r *command.Reply) { c.setReadAny(true); r.OK() },
+	"readwrite": func(c *conn, _ [][]byte, r *command.Reply) { c.setReadAny(false); r.OK() },
 	"time":      timeNow,
 	"role":      role,
 
@@ -181,7 +181,8 @@ func quit(c *conn, _ [][]byte, r *command.Reply) {
 
 // RESET
 func reset(c *conn, _ [][]byte, r *command.Reply) {
-	c.readAny, c.replyOff, c.skip, c.skipNext = false, false, false, false
+	c.replyOff, c.skip, c.skipNext = false, false, false
+	c.setReadAny(false)
 	c.endTransaction()
 	c.setProto(2, r)
 	c.mu.Lock()
@@ -194,6 +195,14 @@ func (c *conn) setProto(version uint8, r *command.Reply) {
 	c.proto, r.Proto = version, version
 	c.mu.Lock()
 	c.about.proto = version
+	c.mu.Unlock()
+}
+
+// setReadAny lets any replica answer the connection's reads, or only leaders.
+func (c *conn) setReadAny(any bool) {
+	c.readAny = any
+	c.mu.Lock()
+	c.about.readAny = any
 	c.mu.Unlock()
 }
 

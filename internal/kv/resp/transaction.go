@@ -97,6 +97,7 @@ func (c *conn) queue(spec *command.Spec, args [][]byte, r *command.Reply) {
 	}
 	t.queue = append(t.queue, entry)
 	c.queued.Store(int32(len(t.queue)))
+	c.queuedBytes.Store(int64(t.bytes))
 	r.Simple("QUEUED")
 }
 
@@ -126,6 +127,7 @@ func (c *conn) endTransaction() *transaction {
 	t := c.multi
 	c.multi, c.watched = nil, nil
 	c.queued.Store(notQueueing)
+	c.queuedBytes.Store(0)
 	return t
 }
 
