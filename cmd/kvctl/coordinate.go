@@ -56,6 +56,7 @@ the new node; a node that removenode has emptied is yours to stop.`,
 	flags.IntVar(&options.ReplicationFactor, "replication-factor", 0, "copies of every key in a new cluster (default 3, or the number of nodes if that is less)")
 	flags.IntVar(&options.Partitions, "partitions", 64, "partitions of a new cluster, a power of two; fixed for its life")
 	flags.IntVar(&options.VirtualNodes, "virtual-nodes", 128, "virtual nodes of each node on the ring of a new cluster")
+	flags.Int64Var(&options.CompactionOperations, "compaction-operations", 0, "write a partition's snapshot after so many operations; 0 is the default of 100000")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "tell only of what goes wrong")
 	cobra.CheckErr(cmd.MarkFlagRequired("seeds"))
 	return cmd

@@ -138,6 +138,9 @@ func (c *Cluster) spec(w *wish) coordinator.Spec {
 		Settings:           cluster.DefaultSettings(),
 		MaxConcurrentMoves: c.options.MaxConcurrentMoves,
 	}
+	if n := c.options.CompactionOperations; n != 0 {
+		s.Settings.CompactionOperations = n
+	}
 	for _, seat := range w.Seats {
 		s.Seats = append(s.Seats, coordinator.Seat{
 			Name:        seat.Name,

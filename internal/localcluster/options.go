@@ -37,6 +37,10 @@ type Options struct {
 	RestartDelay time.Duration
 	// MaxConcurrentMoves is handed to the coordinator; 0 means its default.
 	MaxConcurrentMoves int
+	// CompactionOperations is after how many operations a partition's state is
+	// written as a snapshot; 0 means the nodes' default. It counts as long as the
+	// Cluster runs, also for an existing folder.
+	CompactionOperations int64
 	// Logger gets what happens; nil means none.
 	Logger *slog.Logger
 }
@@ -77,6 +81,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Nodes < 0 || o.Nodes > MaxNodes:
 		return o, fmt.Errorf("%d nodes: a local cluster has 1 to %d", o.Nodes, MaxNodes)
+	case o.CompactionOperations < 0:
+		return o, fmt.Errorf("compaction after %d operations: want 1 or more, or 0 for the default", o.CompactionOperations)
 	case len(o.Seeds) == 0 && o.Port < 1 || o.Port+portsPerNode*o.Nodes > 1<<16:
 		return o, fmt.Errorf("port %d: want one from 1 on with room for %d ports below 65536", o.Port, portsPerNode*o.Nodes)
 	}

@@ -52,8 +52,8 @@ func Parse(r io.Reader, at time.Time) (*Sample, error) {
 	return &Sample{At: at, families: families}, nil
 }
 
-// sum adds up a counter or gauge over its labels.
-func (s *Sample) sum(name string) (v float64) {
+// Sum adds up a counter or gauge over its labels.
+func (s *Sample) Sum(name string) (v float64) {
 	for _, m := range s.families[name].GetMetric() {
 		v += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 	}
@@ -85,12 +85,12 @@ type Rates struct {
 // between, count from zero.
 func Between(before, after *Sample, kind func(command string) string) Rates {
 	r := Rates{Seconds: after.At.Sub(before.At).Seconds()}
-	rate := func(name string) float64 { return grown(before.sum(name), after.sum(name)) / r.Seconds }
+	rate := func(name string) float64 { return grown(before.Sum(name), after.Sum(name)) / r.Seconds }
 	if r.Seconds <= 0 {
 		return Rates{}
 	}
 	r.Errors = rate("ringkv_resp_command_errors_total")
-	r.Clients = int(after.sum("ringkv_resp_connections"))
+	r.Clients = int(after.Sum("ringkv_resp_connections"))
 	r.Syncs = rate("ringkv_log_syncs_total")
 	if r.Syncs > 0 {
 		r.SyncMillis = 1e3 * rate("ringkv_log_sync_seconds_total") / r.Syncs
@@ -98,7 +98,7 @@ func Between(before, after *Sample, kind func(command string) string) Rates {
 	r.LogBytes = rate("ringkv_log_written_bytes_total")
 	r.InBytes, r.OutBytes = rate("ringkv_resp_read_bytes_total"), rate("ringkv_resp_written_bytes_total")
 	r.Snapshots = rate("ringkv_snapshot_sent_bytes_total")
-	r.ApplyBehind, r.Forwards = int(after.sum("ringkv_apply_lag_entries")), int(after.sum("ringkv_forwards_open"))
+	r.ApplyBehind, r.Forwards = int(after.Sum("ringkv_apply_lag_entries")), int(after.Sum("ringkv_forwards_open"))
 
 	all := map[float64]float64{} // calls by the upper end of their bucket, this one alone
 	was := histograms(before)

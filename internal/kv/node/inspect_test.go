@@ -44,6 +44,32 @@ func TestEveryCopyOfAKeyTellsTheVersionOfTheSameWrite(t *testing.T) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
+func TestCopiesOfAPartitionHaveOneState(t *testing.T) {
+	seats := startCluster(t, 3, 1, 2)
+	require.Equal(t, "+OK\r\n", seats[0].do("SET", "apple", "1"))
+	require.Eventually(t, func() bool {
+		var held []*cluster.StateStatus
+		for _, s := range seats {
+			got, err := s.node.PartitionState(t.Context(), 0)
+			require.NoError(t, err)
+			if got.Replica == 0 {
+				require.Empty(t, got.Hash)
+			} else if got.Revision == 1 {
+				held = append(held, got)
+			}
+		}
+		return len(held) == 2 && held[0].Hash == held[1].Hash && held[0].Hash != ""
+	}, 20*time.Second, 10*time.Millisecond)
+	before, err := seats[0].node.PartitionState(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, "+OK\r\n", seats[0].do("SET", "apple", "2"))
+	require.Eventually(t, func() bool {
+		after, err := seats[0].node.PartitionState(t.Context(), 0)
+		require.NoError(t, err)
+		return after.Revision == 2 && after.Hash != before.Hash
+	}, 20*time.Second, 10*time.Millisecond)
+}
+
 func TestANodeWithoutAClusterHasNoKeys(t *testing.T) {
 	_, err := newSeat(t, "n1").node.Key(t.Context(), []byte("apple"))
 	require.ErrorIs(t, err, cluster.ErrNotFound)

@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -48,8 +49,9 @@ type errorBody struct {
 	Kind  string `json:"kind,omitempty"`
 }
 
-// NewHandler serves an Admin under /admin/, and GET /admin/key?key=KEY if it is a
-// cluster.KeyInspector too.
+// NewHandler serves an Admin under /admin/, GET /admin/key?key=KEY if it is a
+// cluster.KeyInspector too, and GET /admin/state?partition=N if it is a
+// cluster.StateInspector.
 func NewHandler(a cluster.Admin) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /admin/status", func(w http.ResponseWriter, r *http.Request) {
@@ -59,6 +61,17 @@ func NewHandler(a cluster.Admin) http.Handler {
 	if inspector, ok := a.(cluster.KeyInspector); ok {
 		mux.HandleFunc("GET /admin/key", func(w http.ResponseWriter, r *http.Request) {
 			s, err := inspector.Key(r.Context(), []byte(r.URL.Query().Get("key")))
+			answer(w, s, err)
+		})
+	}
+	if inspector, ok := a.(cluster.StateInspector); ok {
+		mux.HandleFunc("GET /admin/state", func(w http.ResponseWriter, r *http.Request) {
+			partition, err := strconv.ParseUint(r.URL.Query().Get("partition"), 10, 32)
+			if err != nil {
+				answer(w, nil, fmt.Errorf("partition %q: want a number: %w", r.URL.Query().Get("partition"), cluster.ErrInvalid))
+				return
+			}
+			s, err := inspector.PartitionState(r.Context(), uint32(partition))
 			answer(w, s, err)
 		})
 	}
@@ -117,8 +130,9 @@ type Client struct {
 }
 
 var (
-	_ cluster.Admin        = (*Client)(nil)
-	_ cluster.KeyInspector = (*Client)(nil)
+	_ cluster.Admin          = (*Client)(nil)
+	_ cluster.KeyInspector   = (*Client)(nil)
+	_ cluster.StateInspector = (*Client)(nil)
 )
 
 // NewClient talks to the peer port at address (host:port). Calls end with their
@@ -150,6 +164,15 @@ func (c *Client) Status(ctx context.Context) (*cluster.NodeStatus, error) {
 func (c *Client) Key(ctx context.Context, key []byte) (*cluster.KeyStatus, error) {
 	var s cluster.KeyStatus
 	if err := c.do(ctx, http.MethodGet, "key?key="+url.QueryEscape(string(key)), nil, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// PartitionState implements cluster.StateInspector.
+func (c *Client) PartitionState(ctx context.Context, partition uint32) (*cluster.StateStatus, error) {
+	var s cluster.StateStatus
+	if err := c.do(ctx, http.MethodGet, fmt.Sprintf("state?partition=%d", partition), nil, &s); err != nil {
 		return nil, err
 	}
 	return &s, nil

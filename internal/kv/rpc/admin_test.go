@@ -41,6 +41,10 @@ func (s *scripted) Key(_ context.Context, key []byte) (*cluster.KeyStatus, error
 	return &cluster.KeyStatus{Node: "n", Found: true, Version: 7}, s.note(string(key))
 }
 
+func (s *scripted) PartitionState(_ context.Context, partition uint32) (*cluster.StateStatus, error) {
+	return &cluster.StateStatus{Node: "n", Partition: partition, Hash: "00ff"}, s.note(partition)
+}
+
 func serve(t *testing.T, s *scripted) *Client {
 	srv := httptest.NewServer(NewHandler(s))
 	t.Cleanup(srv.Close)
@@ -75,6 +79,16 @@ func TestEveryCallArrivesAsItWasSent(t *testing.T) {
 	require.NoError(t, c.ForceSoleVoter(ctx, want[5].(cluster.SoleVoter)))
 	require.NoError(t, c.Drain(ctx))
 	require.Equal(t, want, s.asked)
+}
+
+func TestAPartitionsStateIsAskedFor(t *testing.T) {
+	s := &scripted{}
+	c := serve(t, s)
+	got, err := c.PartitionState(t.Context(), 12)
+	require.NoError(t, err)
+	require.Equal(t, &cluster.StateStatus{Node: "n", Partition: 12, Hash: "00ff"}, got)
+	require.Equal(t, []any{uint32(12)}, s.asked)
+	require.ErrorIs(t, c.do(t.Context(), "GET", "state?partition=x", nil, nil), cluster.ErrInvalid)
 }
 
 func TestErrorsKeepTheirIdentityAndText(t *testing.T) {
