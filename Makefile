@@ -5,6 +5,7 @@ KUBECONFIG   ?= $(kind_config)
 E2E_TIMEOUT  ?= 60m
 E2E_ARGS     ?=
 BENCH        ?= .
+CHAOS_ARGS   ?=
 TIME         ?= 10m
 ROUNDS       ?= 3
 RUN          ?=
@@ -15,7 +16,7 @@ go_build    := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'
 packages    := go list ./... | grep -v -e /test/e2e -e /test/compat
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test compat compat-packages sim fuzz mutate test-race lint fmt bench bench-peers generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
+.PHONY: help build demo test compat compat-packages sim chaos soak fuzz mutate test-race lint fmt bench bench-peers generate golden image e2e docker-engine kind-up kind-down kind-load install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,12 @@ fuzz: ## Fuzz every target for TIME, such as TIME=1m; what fails is kept beside 
 
 mutate: ## Break the product in named ways, one at a time, and see that a test fails for each; RUN=regexp chooses some
 	go run ./hack/mutate -run '$(RUN)' $(if $(RUN),,-doc docs/testing.md)
+
+chaos: ## Break what is around real processes for TIME: kills, cuts, power loss (Linux; best as root)
+	go test ./test/chaos -count=1 -timeout 0 -run Promises -v -budget '$(TIME)' $(CHAOS_ARGS)
+
+soak: ## Run a cluster under load, faults and scale events for TIME, such as TIME=30m, and see that nothing grows
+	go test ./test/chaos -count=1 -timeout 0 -run Grows -v -budget '$(TIME)' $(CHAOS_ARGS)
 
 compat: compat-packages ## Run the tests with redis-cli and client libraries of Go, Python, JavaScript and C (1 minute)
 	go test ./test/compat -count=1 -v

@@ -1,0 +1,154 @@
+//go:build linux
+
+package chaos
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringkv/ringkv/internal/kv/vfs/crashfs"
+)
+
+func powered(m *means) bool { return m.noSandbox == "" && m.noFUSE == "" }
+
+// diskKinds are the faults of volumes that take away nothing that was synced.
+var diskKinds = []*kind{
+	{name: "full disk", weight: 3, possible: func(m *means) bool { return m.noSandbox == "" && m.noTmpfs == "" },
+		inject: func(c *chaos, f fault, m *machine, over func()) error {
+			m = c.withVolume(onTmpfs, f, m)
+			if m.kind != onTmpfs {
+				return errNotNow
+			}
+			return m.fill(over)
+		}},
+	{name: "power loss", weight: 6, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
+		m = c.withVolume(onPower, f, m)
+		return powerLoss([]*machine{m}, f, over)
+	}},
+	{name: "power loss everywhere", weight: 2, possible: powered, inject: func(c *chaos, f fault, _ *machine, over func()) error {
+		return powerLoss(c.list(), f, over)
+	}},
+	{name: "power loss at a disk operation", weight: 4, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
+		m = c.withVolume(onPower, f, m)
+		if m.disk == nil {
+			return errNotNow
+		}
+		defer m.excuse()()
+		files := m.disk.fs()
+		files.StopAfter(f.n % 100)
+		for limit := time.Now().Add(3 * time.Second); !files.Stopped() && time.Now().Before(limit); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		return powerLoss([]*machine{m}, f, over)
+	}},
+	{name: "failing sync", weight: 2, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
+		m = c.withVolume(onPower, f, m)
+		if m.disk == nil {
+			return errNotNow
+		}
+		defer m.excuse()() // a node whose sync has failed has to end
+		files := m.disk.fs()
+		files.Fail(crashfs.OpSync, "", 1+f.n%10, syscall.EIO)
+		over()
+		files.Heal()
+		return nil
+	}},
+}
+
+// errNotNow: the fault has nothing to work on at this moment.
+var errNotNow = errors.New("not possible now")
+
+// withVolume returns a machine whose volume is of a kind: m, or the next one that has
+// it, or m if none has.
+func (c *chaos) withVolume(kind volumeKind, f fault, m *machine) *machine {
+	machines := c.list()
+	for i := range machines {
+		if x := machines[(f.machine+i)%len(machines)]; x.kind == kind {
+			return x
+		}
+	}
+	return m
+}
+
+// excuse allows the process to end by itself, until some seconds after the returned
+// function is called: what ends it may be noticed late.
+func (m *machine) excuse() (over func()) {
+	m.excuses.Add(1)
+	return func() { time.AfterFunc(10*time.Second, func() { m.excuses.Add(-1) }) }
+}
+
+// fill takes all the room that is left on the machine's volume until over returns, as
+// something else on the same disk would.
+func (m *machine) fill(over func()) error {
+	name := filepath.Join(m.volume, "filler")
+	m.volumeMu.Lock()
+	err := func() error {
+		if m.gone {
+			return errNotNow
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return errNotNow // another fault has filled it
+		}
+		defer f.Close()
+		var s unix.Statfs_t
+		if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+			return err
+		}
+		// The node may take some of it in the meantime: a little less will do then.
+		for size := int64(s.Bavail) * s.Bsize; size > 0; size -= 1 << 20 {
+			if err = unix.Fallocate(int(f.Fd()), 0, 0, size); !errors.Is(err, unix.ENOSPC) {
+				return err
+			}
+		}
+		return nil
+	}()
+	m.volumeMu.Unlock()
+	if err != nil {
+		return err
+	}
+	over()
+	m.volumeMu.Lock()
+	defer m.volumeMu.Unlock()
+	if m.gone {
+		return nil
+	}
+	return os.Remove(name)
+}
+
+// powerLoss ends the processes at once and takes from the volumes that can lose power
+// what was not synced: all of it, half, or nothing.
+func powerLoss(machines []*machine, f fault, over func()) error {
+	var all sync.WaitGroup
+	failures := make([]error, len(machines))
+	releases := make([]func() error, len(machines))
+	for i, m := range machines {
+		all.Go(func() { releases[i], failures[i] = m.hold(syscall.SIGKILL) })
+	}
+	all.Wait()
+	for i, m := range machines {
+		failures[i] = errors.Join(failures[i], m.losePower(float64(f.n%3)/2, uint64(f.n)))
+	}
+	over()
+	for _, release := range releases {
+		failures = append(failures, release())
+	}
+	return errors.Join(failures...)
+}
+
+// losePower takes what was not synced from the volume, if it can lose power. The
+// process must be held down.
+func (m *machine) losePower(keep float64, seed uint64) error {
+	m.volumeMu.Lock()
+	defer m.volumeMu.Unlock()
+	if m.disk == nil || m.gone {
+		return nil
+	}
+	return m.disk.losePower(keep, seed)
+}
