@@ -152,17 +152,22 @@ func (s *settings) run(ctx context.Context) (err error) {
 	}
 	r.results.Machine = machine
 	fmt.Println(machine)
+	var errs []error
 	for _, g := range chosen {
 		began := time.Now()
 		fmt.Printf("== %s\n", g.name)
-		if err := g.measure(ctx, r); err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
-		}
 		// What is measured is kept, whatever becomes of the rest.
+		if err := g.measure(ctx, r); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", g.name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", g.name, err))
+		}
 		if err := r.results.save(s.docs); err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			break
+		}
 		fmt.Printf("== %s took %s\n", g.name, time.Since(began).Round(time.Second))
 	}
-	return nil
+	return errors.Join(errs...)
 }

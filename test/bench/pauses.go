@@ -111,14 +111,9 @@ func measurePauses(ctx context.Context, r *run) error {
 		c.note(system, w.work+answered, "%", leastSecond(result))
 	}
 	rate, err := r.ringkvPauses(ctx, note)
-	if err != nil {
-		return err
-	}
 	low := pauseWork{work: "steady, at 60 % of etcd's maximum"}
-	if r.etcd != "" {
-		if err := r.etcdPauses(ctx, rate, low, note); err != nil {
-			return err
-		}
+	if err == nil && r.etcd != "" {
+		err = r.etcdPauses(ctx, rate, low, note)
 	}
 	at := fmt.Sprintf("at %s", quantity(rate, "/s"))
 	for _, w := range []pauseWork{steadyPause, compactPause, scalePause} {
@@ -138,10 +133,10 @@ func measurePauses(ctx context.Context, r *run) error {
 	for _, what := range []string{": longest", highTimes} {
 		c.add(r.results, comparison{Work: low.work + what, Unit: "ms", Peer: etcdThree}, low.work+what)
 	}
-	return nil
+	return err
 }
 
-// ringkvPauses returns the rate.
+// ringkvPauses returns the rate, also beside an error of a later part.
 func (r *run) ringkvPauses(ctx context.Context, note func(string, pauseWork, *bench.Result)) (float64, error) {
 	s, err := r.startRingkv(ctx, 3, 3, 0)
 	if err != nil {
@@ -154,18 +149,18 @@ func (r *run) ringkvPauses(ctx context.Context, note func(string, pauseWork, *be
 	}
 	s.stop()
 	if err != nil {
-		return 0, err
+		return rate, err
 	}
 	if s, err = r.startRingkv(ctx, 3, 3, fewPartitions); err != nil {
-		return 0, err
+		return rate, err
 	}
 	defer s.stop()
 	if _, err := r.share(ctx, s); err != nil { // fills it, and compacts it once or twice
-		return 0, err
+		return rate, err
 	}
 	result, err := r.open(ctx, s, rate, pauseTime)
 	if err != nil {
-		return 0, err
+		return rate, err
 	}
 	note(ringkv, compactPause, result)
 	return rate, nil
