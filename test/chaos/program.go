@@ -165,13 +165,3 @@ func (p *program) close(signal syscall.Signal) error {
 	p.closed = true
 	return p.end(signal)
 }
-
-// pid returns the process's ID, and 0 while it does not run.
-func (p *program) pid() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cmd == nil {
-		return 0
-	}
-	return p.cmd.Process.Pid
-}
