@@ -66,8 +66,12 @@ func (r *Replica) now() int64 { return max(r.clock.WallMillis(), r.newest.Load()
 
 // askReads starts one question to the quorum for all queued reads, unless the
 // lease answers them.
+//
+// It waits until an entry of this leader's own term is applied. For a single voter the
+// library does not: it would answer with the commit index that it started with, which may
+// be older than what an earlier life has acknowledged.
 func (r *Replica) askReads() {
-	if !r.leading {
+	if !r.leading || r.appliedTerm != r.raftTerm {
 		return
 	}
 	r.queue.Lock()
