@@ -118,7 +118,9 @@ func Changes[T comparable](before, after map[string]T) []string {
 }
 
 // WaitSettled waits until what earlier scenarios have left to do is done, volumes
-// that are still being deleted for instance: ten seconds without a write.
+// that are still being deleted for instance: ten seconds without a write, and every
+// pod's status says that it runs. A kubelet may notice that a minute after the pod does,
+// and writes then; the load's pod serves before.
 // The API server counts for all namespaces together, so no other KVCluster may be
 // there.
 func (e *Environment) WaitSettled(ctx context.Context) {
@@ -137,5 +139,10 @@ func (e *Environment) WaitSettled(ctx context.Context) {
 		before = now
 		g.Expect(last).NotTo(gomega.BeNil(), "look twice")
 		g.Expect(Changes(last, now)).To(gomega.BeEmpty(), "writes in ten seconds")
+		var pods corev1.PodList
+		g.Expect(e.Client.List(ctx, &pods, client.InNamespace(Namespace))).To(gomega.Succeed())
+		for _, p := range pods.Items {
+			g.Expect(ready(&p)).To(gomega.BeTrue(), "%s is ready, as its kubelet sees it", p.Name)
+		}
 	})
 }
