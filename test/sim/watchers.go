@@ -52,10 +52,10 @@ func (ws *watchers) next(watcher int, partition uint32, after uint64) {
 			ws.missed = true
 			words := strings.Fields(reply)
 			oldest, err := strconv.ParseUint(words[len(words)-1], 10, 64)
-			if err != nil || oldest <= after {
+			if err != nil || oldest <= after+1 {
 				ws.w.fail("a watcher of partition %d that has revision %d is told %q", partition, after, reply)
 			}
-			later(oldest)
+			later(oldest - 1) // the oldest may be the next one to come
 		case strings.HasPrefix(reply, "-AHEAD"):
 			ws.w.fail("a watcher of partition %d was told of revision %d, and now: %q", partition, after, reply)
 		case strings.HasPrefix(reply, "-"):
