@@ -27,7 +27,7 @@ func TestACompactedLogIsReadBackAndCatchesAFollowerUp(t *testing.T) {
 		}
 	}
 	write(0, 100)
-	seats[2].stop()
+	seats[2].stopNoticed(seats[:2]...)
 	write(100, 600)
 	for _, s := range seats[:2] {
 		require.Eventually(t, func() bool {

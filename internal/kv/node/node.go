@@ -170,6 +170,9 @@ func Open(o Options) (*Node, error) {
 	}
 	n.started = time.UnixMilli(n.clock.WallMillis())
 	if err := n.open(); err != nil {
+		if n.log != nil {
+			n.log.Close() // it may still be writing files ahead
+		}
 		if n.lock != nil {
 			n.lock.Close()
 		}

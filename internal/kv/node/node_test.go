@@ -74,6 +74,16 @@ func (s *seat) stop() {
 	s.node = nil
 }
 
+// stopNoticed stops the node and waits until others have noticed it: a write that they
+// send to it before has an unknown outcome.
+func (s *seat) stopNoticed(others ...*seat) {
+	id := s.node.ID()
+	s.stop()
+	for _, o := range others {
+		require.Eventually(s.t, func() bool { return !o.node.Transport().Linked(id) }, 20*time.Second, time.Millisecond)
+	}
+}
+
 func startCluster(t testing.TB, nodes, partitions, rf int) []*seat {
 	seats := make([]*seat, nodes)
 	for i := range seats {
@@ -180,7 +190,7 @@ func TestWritesGoOnAndNothingIsLostWhenANodeDies(t *testing.T) {
 	for i := range 50 {
 		require.Equal(t, "+OK\r\n", seats[0].do("SET", fmt.Sprintf("key-%d", i), "before"))
 	}
-	seats[2].stop()
+	seats[2].stopNoticed(seats[:2]...)
 	for i := range 50 {
 		require.Equal(t, bulk("before"), seats[0].do("GET", fmt.Sprintf("key-%d", i)))
 		require.Equal(t, "+OK\r\n", seats[1].do("SET", fmt.Sprintf("key-%d", i), "after"))
