@@ -35,7 +35,7 @@ func TestACompactedLogIsReadBackAndCatchesAFollowerUp(t *testing.T) {
 			return err == nil && len(files) == 2 && strings.HasSuffix(files[0].Name(), ".snap")
 		}, 10*time.Second, 20*time.Millisecond, "a snapshot file for each partition, and no other")
 		for _, r := range s.node.allReplicas() {
-			require.Greater(t, r.Status().AppliedIndex, uint64(200))
+			require.Eventually(t, func() bool { return r.Status().AppliedIndex > 200 }, 10*time.Second, 20*time.Millisecond, "a follower learns of commits a moment later")
 		}
 	}
 	seats[2].start()

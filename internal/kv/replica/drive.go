@@ -25,7 +25,7 @@ func (r *Replica) Tick() {
 		r.pursueDoubt()
 	}
 	r.rn.Tick()
-	r.replaceLostLeader()
+	r.succeed()
 	r.expireCalls()
 	if r.leading {
 		r.renewLease() // a single voter has nobody to answer
@@ -85,6 +85,9 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 		return // snapshots come through ReceiveSnapshot
 	}
 	r.step(raftMsg)
+	if raftMsg.GetType() == raftpb.MsgPreVote {
+		r.heardCandidate(raftMsg)
+	}
 }
 
 // campaignTransfer is how the library marks a vote request that the old leader
@@ -106,7 +109,7 @@ func (r *Replica) PeerUnreachable(node cluster.NodeID) {
 		return
 	}
 	if !r.leading {
-		r.leaderLost = r.raftLeader != 0 && nodeOf(&r.config, r.raftLeader) == node
+		r.leaderUnreachable(node)
 		return
 	}
 	for _, set := range [][]cluster.Replica{r.config.Voters, r.config.Outgoing, r.config.Learners} {
@@ -115,32 +118,6 @@ func (r *Replica) PeerUnreachable(node cluster.NodeID) {
 				r.rn.ReportUnreachable(p.ID)
 			}
 		}
-	}
-}
-
-// heardLeader notes that the leader of this term or a later one lives.
-func (r *Replica) heardLeader(term uint64) {
-	if term >= r.raftTerm {
-		r.heardTick, r.leaderLost = r.ticks, false
-	}
-}
-
-// replaceLostLeader stands for election as soon as the voters' promise to the old
-// leader has run out, when the connection to it broke: a process that died is
-// replaced sooner than one that is only slow. The voters take turns, so that they
-// do not split the vote.
-func (r *Replica) replaceLostLeader() {
-	if !r.leaderLost || r.leading || !contains(r.config.Voters, r.id) {
-		return
-	}
-	rank := uint64(0)
-	for _, v := range r.config.Voters {
-		if v.ID < r.id && v.ID != r.raftLeader {
-			rank++
-		}
-	}
-	if r.ticks-r.heardTick == uint64(r.timing.ElectionTicks)+1+2*rank {
-		_ = r.rn.Campaign() // if it may not now, the election timeout sees to it
 	}
 }
 

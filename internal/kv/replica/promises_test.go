@@ -231,3 +231,27 @@ func TestNothingIsAppliedTwiceAfterASnapshot(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("$2\r\n%d\r\n", 12), s.read(1001, "GET", "n"))
 	}
 }
+
+// TestASnapshotThatComesAgainLeavesTheFirstAlone: the leader may send one again to a
+// copy that has it since before it restarted. It is not taken, and its file goes: not
+// the file that the log starts with.
+func TestASnapshotThatComesAgainLeavesTheFirstAlone(t *testing.T) {
+	from := newStand(t)
+	from.step(2, entriesOf(5, initialIndex, initialTerm, batch(2, 1, 1000, "SET", "k", "v")))
+	from.sync()
+	s := newStand(t)
+	for range 2 {
+		h := SnapshotHeader{From: 2, To: 1, RaftTerm: 5, Term: 5, Index: from.r.applied, Config: from.r.config}
+		body := newSnapshotBody(from.r.takeSnapshot())
+		require.NoError(t, s.r.ReceiveSnapshot("b", h, body))
+		require.NoError(t, body.Close())
+		s.sync()
+		s.sync()
+		require.Equal(t, from.r.applied, s.r.log.Snapshot().Index)
+		require.NoError(t, s.fs.SyncDir("/log/snapshots"), "as the next snapshot would")
+		s.clock.advance(time.Second)
+		s.crash()
+		s.sync()
+		require.Equal(t, "$1\r\nv\r\n", s.read(1001, "GET", "k"))
+	}
+}

@@ -73,8 +73,7 @@ type Replica struct {
 	voteHold   int64            // no votes before this monotonic time
 	heardAt    int64            // SentAt of the last heartbeat from the leader
 	heardTerm  uint64           // and its term
-	heardTick  uint64           // when the leader was last heard, in ticks
-	leaderLost bool             // the connection to its node broke since
+	succession succession
 	seen       map[uint64]cluster.NodeID
 
 	applied     uint64

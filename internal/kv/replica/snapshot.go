@@ -151,7 +151,8 @@ func (r *Replica) ReceiveSnapshot(from cluster.NodeID, h SnapshotHeader, body io
 		ref:    &wal.SnapshotRef{Term: h.Term, Index: h.Index, Received: true, Meta: meta},
 		store:  r.newStore(),
 	}
-	// The time keeps names of an earlier life apart: one of those may wait for its deletion.
+	// The time keeps names of an earlier life apart: the log may start with such a file,
+	// and the one that comes now may have to go.
 	name := fmt.Sprintf("p%05d-r%d-%d-received-%d.snap", r.partition, r.id, h.Index, uint64(r.clock.WallMillis())<<8+r.received.Add(1))
 	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(w, body); return err }); err != nil {
 		return err
