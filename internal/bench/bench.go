@@ -18,12 +18,16 @@ import (
 // lock to queue at, one each a lot of memory.
 const recorders = 8
 
+// fillPersist is for how long a key is tried to be filled in.
+const fillPersist = 30 * time.Second
+
 // Fill writes every key once, with as many connections as the measurement has, so
-// that reads find something.
+// that reads find something. A write that failed, or whose outcome is unknown, goes
+// again: it writes no other value than the first time.
 func Fill(ctx context.Context, o Options) error {
 	o.ReadFraction, o.Rate, o.Distribution = 0, 0, Sequential
 	o.Count, o.Duration, o.Warmup = uint64(o.Keys), 0, 0
-	o.Connections, o.Pipeline = min(o.Connections, o.Keys, 16), max(o.Pipeline, 16)
+	o.Connections, o.Pipeline, o.persist = min(o.Connections, o.Keys, 16), max(o.Pipeline, 16), fillPersist
 	for missing := o.Keys; missing > 0; {
 		r, err := Run(ctx, o, nil)
 		if err != nil {

@@ -60,6 +60,11 @@ type Options struct {
 	ReadFraction  float64       `json:"readFraction"` // 0 to 1: GETs; the rest are SETs
 	Timeout       time.Duration `json:"timeoutNanos"`
 	Seed          uint64        `json:"seed"`
+
+	// persist is for how long a command goes again that failed for what passes, as
+	// in an election; 0 records the failure. The commands must do no harm if they
+	// are executed twice.
+	persist time.Duration
 }
 
 // maxValueBytes bounds values.

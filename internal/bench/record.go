@@ -50,9 +50,10 @@ type outcome struct {
 	moved    int // how often it was sent on
 	err      error
 
-	// Until it has its answer: where to send the command next, and its bytes among
-	// those of the turn.
+	// Until it has its answer: where to send the command next, the slot of its key in
+	// cluster mode, and its bytes among those of the turn.
 	server   string
+	slot     int
 	from, to int
 }
 

@@ -45,8 +45,8 @@ func newRouter(ctx context.Context, o *Options) (*router, error) {
 	return r, nil
 }
 
-// of returns the server of a key.
-func (r *router) of(key []byte) string { return *r.slots[ring.Slot(key)].Load() }
+// of returns the server of a slot.
+func (r *router) of(slot int) string { return *r.slots[slot].Load() }
 
 // reach is where a server is reached from here.
 func (r *router) reach(server string) string {

@@ -168,6 +168,29 @@ func TestFillWritesEveryKey(t *testing.T) {
 	require.Zero(t, r.Missing, "reads find what was filled in")
 }
 
+func TestFillGoesOnThroughAnElectionAndALostConnection(t *testing.T) {
+	s := serve(t)
+	s.before = func(n int) string {
+		switch {
+		case n%50 == 7:
+			return "-UNKNOWNRESULT no answer from the leader\r\n"
+		case n%50 == 9:
+			return "-CLUSTERDOWN no leader\r\n"
+		case n%400 == 11:
+			return hangUp
+		}
+		return ""
+	}
+	o := options(s)
+	require.NoError(t, Fill(t.Context(), o))
+	require.Len(t, s.values, o.Keys)
+
+	s = serve(t)
+	s.before = func(int) string { return "-OOM no room\r\n" }
+	o = options(s)
+	require.ErrorContains(t, Fill(t.Context(), o), "keys could not be written: OOM no room")
+}
+
 // stall makes the server stop for a while at its 100th command.
 func stall(s *server, length time.Duration) {
 	s.before = func(n int) string {

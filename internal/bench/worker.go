@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ringkv/ringkv/internal/kv/ring"
 	"github.com/ringkv/ringkv/internal/respclient"
 )
 
@@ -73,12 +74,17 @@ func (w *worker) run(ctx context.Context) {
 			w.lost = 0
 			continue
 		}
-		w.home++
-		w.address = w.options.Addresses[w.home%len(w.options.Addresses)]
+		w.nextAddress()
 		if w.lost++; w.lost%len(w.options.Addresses) == 0 && !pause(ctx, redial) {
 			return
 		}
 	}
+}
+
+// nextAddress turns to another server.
+func (w *worker) nextAddress() {
+	w.home++
+	w.address = w.options.Addresses[w.home%len(w.options.Addresses)]
 }
 
 // claim returns those commands that may still be sent. What warms up is not bounded.
@@ -114,18 +120,59 @@ func (w *worker) turn(ctx context.Context) bool {
 		return w.turnForeign(ctx)
 	}
 	w.compose()
-	whole := true
-	for w.dispatch() {
-		whole = w.exchange(ctx) && whole
-		if ctx.Err() != nil && !whole {
-			return true // the end: what was not answered does not count
+	whole := w.send(ctx)
+	for began := time.Now(); time.Since(began) < w.options.persist && w.again() && pause(ctx, redial); {
+		if !whole {
+			w.nextAddress()
 		}
+		whole = w.send(ctx)
+	}
+	if ctx.Err() != nil && !whole {
+		return true // the end: what was not answered does not count
 	}
 	w.record()
+	return whole
+}
+
+// send sends the commands that have no answer yet to where they belong, on and on
+// where they are sent elsewhere. It returns false if a connection broke or could not be
+// made.
+func (w *worker) send(ctx context.Context) bool {
+	whole := true
+	for (whole || ctx.Err() == nil) && w.dispatch() {
+		whole = w.exchange(ctx) && whole
+	}
 	if !whole && w.routes != nil {
 		w.routes.broken(ctx)
 	}
 	return whole
+}
+
+// again makes those commands go again that failed for what passes. It returns false if
+// there are none.
+func (w *worker) again() bool {
+	found := false
+	for i := range w.outcomes {
+		if o := &w.outcomes[i]; passes(o.err) {
+			o.err, o.moved, o.server, found = nil, 0, w.serverOf(o.slot), true
+		}
+	}
+	return found
+}
+
+// passes tells whether an error may be gone in a moment: a lost connection, or an
+// election in which the command was not executed, or perhaps was.
+func passes(err error) bool {
+	answer, answered := err.(respclient.ServerError) //nolint:errorlint // as the reply gave it, never wrapped
+	return err != nil && !answered || answer.Prefix() == "CLUSTERDOWN" || answer.Prefix() == "UNKNOWNRESULT"
+}
+
+// serverOf is where a command about a key of that slot is sent first.
+func (w *worker) serverOf(slot int) string {
+	if w.routes != nil {
+		return w.routes.of(slot)
+	}
+	return w.address
 }
 
 // record records the turn.
@@ -142,11 +189,12 @@ func (w *worker) record() {
 func (w *worker) compose() {
 	w.commands, w.outcomes = w.commands[:0], w.outcomes[:0]
 	for _, due := range w.due {
-		o := outcome{kind: Write, due: due, server: w.address, from: len(w.commands)}
+		o := outcome{kind: Write, due: due, from: len(w.commands)}
 		w.key = w.keys.appendKey(w.key[:0], w.keys.number())
 		if w.routes != nil {
-			o.server = w.routes.of(w.key)
+			o.slot = int(ring.Slot(w.key))
 		}
+		o.server = w.serverOf(o.slot)
 		if w.keys.random.Float64() < w.options.ReadFraction {
 			o.kind = Read
 			w.commands = append(w.commands, "*2\r\n$3\r\nGET\r\n"...)
