@@ -32,8 +32,9 @@ import (
 //	GET    /v1/size
 //	GET    /v1/cluster
 //
-// If-Match: "version" and If-None-Match: * are the conditions of writes, and
-// Idempotency-Key makes a write one that is executed once. The key is what follows /v1/keys/, percent-encoded where it must be; slashes may stay.
+// If-Match: "version", If-Match: * and If-None-Match: * are the conditions of writes, and
+// Idempotency-Key makes a write one that is executed once. The key is what follows
+// /v1/keys/, percent-encoded where it must be; slashes may stay.
 type rest struct{ service *service }
 
 const (
@@ -124,13 +125,13 @@ func (h *rest) get(w http.ResponseWriter, r *http.Request, key []byte) {
 }
 
 func (h *rest) put(w http.ResponseWriter, r *http.Request, key []byte) {
-	req := &kvv1.PutRequest{Key: key}
-	var err *connect.Error
-	if req.IfVersion, req.IfAbsent, err = conditions(r); err != nil {
+	when, err := conditions(r)
+	if err != nil {
 		writeError(w, err)
 		return
 	}
-	if req.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+	req := &kvv1.PutRequest{Key: key, IfVersion: when.version, IfAbsent: when.absent}
+	if req.IdempotencyKey, err = when.idempotencyKey(r.Header); err != nil {
 		writeError(w, err)
 		return
 	}
@@ -156,7 +157,12 @@ func (h *rest) put(w http.ResponseWriter, r *http.Request, key []byte) {
 		return
 	}
 	req.Value = value
-	response, rerr := h.service.Put(r.Context(), req)
+	var response *kvv1.PutResponse
+	rerr = h.under(r.Context(), key, when, func(version *uint64) (err error) {
+		req.IfVersion = version
+		response, err = h.service.Put(r.Context(), req)
+		return err
+	})
 	if rerr == nil {
 		setVersion(w, response.Version)
 	}
@@ -164,20 +170,25 @@ func (h *rest) put(w http.ResponseWriter, r *http.Request, key []byte) {
 }
 
 func (h *rest) delete(w http.ResponseWriter, r *http.Request, key []byte) {
-	version, absent, err := conditions(r)
-	if err == nil && absent {
+	when, err := conditions(r)
+	if err == nil && when.absent {
 		err = invalid("If-None-Match: * makes no sense for a deletion")
 	}
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	once, err := idempotencyKey(r.Header)
-	if err != nil {
+	req := &kvv1.DeleteRequest{Key: key}
+	if req.IdempotencyKey, err = when.idempotencyKey(r.Header); err != nil {
 		writeError(w, err)
 		return
 	}
-	response, rerr := h.service.Delete(r.Context(), &kvv1.DeleteRequest{Key: key, IfVersion: version, IdempotencyKey: once})
+	var response *kvv1.DeleteResponse
+	rerr := h.under(r.Context(), key, when, func(version *uint64) (err error) {
+		req.IfVersion = version
+		response, err = h.service.Delete(r.Context(), req)
+		return err
+	})
 	writeMessage(w, response, rerr)
 }
 
@@ -185,6 +196,14 @@ func (h *rest) add(w http.ResponseWriter, r *http.Request, key []byte) {
 	delta, err := strconv.ParseInt(r.URL.Query().Get("add"), 10, 64)
 	if err != nil {
 		writeError(w, invalid("POST needs ?add= with a 64-bit integer, not %q", r.URL.Query().Get("add")))
+		return
+	}
+	when, rerr := conditions(r)
+	if rerr == nil && when != (condition{}) {
+		rerr = invalid("POST knows no If-Match and no If-None-Match: read the key, and PUT the sum under its version")
+	}
+	if rerr != nil {
+		writeError(w, rerr)
 		return
 	}
 	once, rerr := idempotencyKey(r.Header)
@@ -197,24 +216,6 @@ func (h *rest) add(w http.ResponseWriter, r *http.Request, key []byte) {
 		setVersion(w, response.Version)
 	}
 	writeMessage(w, response, err)
-}
-
-// conditions reads If-Match and If-None-Match of a write.
-func conditions(r *http.Request) (version *uint64, absent bool, err *connect.Error) {
-	if match := r.Header.Get("If-Match"); match != "" {
-		tags := etags(match)
-		if len(tags) != 1 {
-			return nil, false, invalid("If-Match is %q: give one version, as the ETag shows it", match)
-		}
-		version = &tags[0]
-	}
-	if none := r.Header.Get("If-None-Match"); none != "" {
-		if strings.TrimSpace(none) != "*" {
-			return nil, false, invalid("If-None-Match is %q: for writes only * is of use", none)
-		}
-		absent = true
-	}
-	return version, absent, nil
 }
 
 // etags reads a list of versions, in quotes or not; what is none is left out.

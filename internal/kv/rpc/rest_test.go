@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,51 @@ func TestKeysAsPlainHTTPResources(t *testing.T) {
 	require.True(t, json.Valid([]byte(body)))
 }
 
+// TestIfMatchStarIsMetByAnyVersion: RFC 9110, section 13.1.1.
+func TestIfMatchStarIsMetByAnyVersion(t *testing.T) {
+	seats := startCluster(t, 3, 4, 2)
+	s := seats[0]
+	for _, method := range []string{"PUT", "DELETE"} {
+		resp, body := s.http(method, "/v1/keys/k", "v", "If-Match: *")
+		require.Equal(t, http.StatusPreconditionFailed, resp.StatusCode, body)
+		require.Contains(t, body, `"reason":"CONDITION_NOT_MET"`)
+	}
+	resp, body := s.http("GET", "/v1/keys/k", "")
+	require.Equal(t, http.StatusNotFound, resp.StatusCode, body)
+
+	resp, body = s.http("PUT", "/v1/keys/k", "one")
+	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+	resp, body = s.http("PUT", "/v1/keys/k", "two", "If-Match: *")
+	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+	_, body = seats[1].http("GET", "/v1/keys/k", "")
+	require.Equal(t, "two", body)
+
+	// Writers who are in each other's way are all right: the key is always there.
+	var writers sync.WaitGroup
+	statuses := make(chan int, 24)
+	for i := range 8 {
+		writers.Go(func() {
+			for range cap(statuses) / 8 {
+				resp, _ := seats[i%len(seats)].http("PUT", "/v1/keys/k", "many", "If-Match: *")
+				statuses <- resp.StatusCode
+			}
+		})
+	}
+	writers.Wait()
+	close(statuses)
+	for status := range statuses {
+		require.Equal(t, http.StatusOK, status)
+	}
+
+	resp, body = s.http("PUT", "/v1/keys/k", "three", "If-Match: *", "If-None-Match: *")
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode, body)
+	resp, body = s.http("PUT", "/v1/keys/k", "three", "If-Match: *", "Idempotency-Key: a")
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode, body)
+	require.Contains(t, body, "exclude each other")
+	_, body = s.http("DELETE", "/v1/keys/k", "", "If-Match: *")
+	require.JSONEq(t, `{"deleted":true}`, body)
+}
+
 // TestAnyBytesCanBeAKeyInAPath: slashes in a row, dots and what is no text included.
 func TestAnyBytesCanBeAKeyInAPath(t *testing.T) {
 	s := startCluster(t, 1, 2, 1)[0]
@@ -81,7 +127,11 @@ func TestBadPlainRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"PUT", "/v1/keys/k?ttl=soon", "", 400, "ttl is"},
 		{"PUT", "/v1/keys/k?ttl=-1", "", 400, "millisecond"},
 		{"PUT", "/v1/keys/k", "If-Match: abc", 400, "If-Match"},
+		{"PUT", "/v1/keys/k", "If-Match: \"1\", \"2\"", 400, "If-Match"},
 		{"PUT", "/v1/keys/k", "If-None-Match: \"1\"", 400, "If-None-Match"},
+		{"DELETE", "/v1/keys/k", "If-None-Match: *", 400, "makes no sense"},
+		{"POST", "/v1/keys/k?add=1", "If-Match: *", 400, "POST knows no If-Match"},
+		{"POST", "/v1/keys/k?add=1", "If-None-Match: *", 400, "POST knows no If-Match"},
 		{"POST", "/v1/keys/k", "", 400, "?add="},
 		{"PATCH", "/v1/keys/k", "", 405, "PUT"},
 		{"DELETE", "/v1/size", "", 405, "GET"},
