@@ -31,7 +31,7 @@ func main() {
 // groups are the groups of COMMAND DOCS, in the order of the page.
 var groups = []struct{ name, title string }{
 	{"string", "Strings"}, {"bitmap", "Bitmaps"}, {"generic", "Keys"}, {"transactions", "Transactions"},
-	{"connection", "Connection"}, {"server", "Server"}, {"cluster", "Cluster"},
+	{"connection", "Connection"}, {"server", "Server"}, {"scripting", "Scripts"}, {"cluster", "Cluster"},
 }
 
 func writeGroup(write func(...string), g struct{ name, title string }) {

@@ -42,7 +42,7 @@ var missing = []struct{ commands, why string }{
 	{"XACK XADD XAUTOCLAIM XCLAIM XDEL XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XSETID XTRIM", reasonTypes},
 	{"GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GEOSEARCHSTORE PFADD PFCOUNT PFDEBUG PFMERGE PFSELFTEST", reasonTypes},
 	{"SORT SORT_RO", reasonTypes},
-	{"EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO FUNCTION SCRIPT", "There is no Lua. Conditional writes: SET IFEQ, DELIFEQ, MSETEX NX, and transactions with WATCH."},
+	{"EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO", "There is no Lua. Conditional writes: SET IFEQ, DELIFEQ, MSETEX NX, and transactions with WATCH."},
 	{"PSUBSCRIBE PUBLISH PUBSUB PUNSUBSCRIBE SPUBLISH SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE UNSUBSCRIBE", "Messages are not kept, so they have no place in a durable store."},
 	{"MULTI EXEC DISCARD WATCH UNWATCH WAIT WAITAOF", "Every acknowledged write is on stable storage on a majority of its replicas already."},
 	{"MOVE SWAPDB", "There is one database."},

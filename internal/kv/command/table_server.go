@@ -124,6 +124,18 @@ var serverCommands = []*Spec{
 			{Name: "load", Syntax: "path [arg [arg ...]]", Arity: -3, Flags: Admin | NoScript | NoAsyncLoading, Since: "4.0.0", Summary: "Loads a module.", Difference: "Refused: modules are not supported."},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
 		}},
+	{Name: "function", Arity: -2, Group: "scripting", Since: "7.0.0", Summary: "A container for function commands.", Difference: "There is no Lua, so there are no functions to list or delete, and there is nothing to make or call them.",
+		Subcommands: []*Spec{
+			{Name: "flush", Syntax: "[ASYNC | SYNC]", Arity: -2, Flags: Write | NoScript, Since: "7.0.0", Summary: "Deletes all libraries and functions: there are none.", Tips: []string{"request_policy:all_shards", "response_policy:all_succeeded"}},
+			{Name: "list", Syntax: "[LIBRARYNAME library-name-pattern] [WITHCODE]", Arity: -2, Flags: NoScript, Since: "7.0.0", Summary: "Returns information about all libraries: there are none.", Tips: []string{"nondeterministic_output_order"}},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "7.0.0", Summary: "Returns helpful text about the different subcommands."},
+		}},
+	{Name: "script", Arity: -2, Group: "scripting", Since: "2.6.0", Summary: "A container for Lua scripts management commands.", Difference: "There is no Lua, so there are no scripts to look for or delete, and there is nothing to load or run them.",
+		Subcommands: []*Spec{
+			{Name: "exists", Syntax: "sha1 [sha1 ...]", Arity: -3, Flags: NoScript, Since: "2.6.0", Complexity: "O(N) for N scripts", Summary: "Determines whether server-side Lua scripts exist in the script cache: none does.", Tips: []string{"request_policy:all_shards", "response_policy:agg_logical_and"}},
+			{Name: "flush", Syntax: "[ASYNC | SYNC]", Arity: -2, Flags: NoScript, Since: "2.6.0", Summary: "Removes all server-side Lua scripts from the script cache: there are none.", Tips: []string{"request_policy:all_nodes", "response_policy:all_succeeded"}},
+			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "5.0.0", Summary: "Returns helpful text about the different subcommands."},
+		}},
 	{Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast, Category: CategoryAdmin | CategoryDangerous, Group: "server", Since: "1.0.0",
 		Summary: "Returns the Unix timestamp of the last successful save to disk.", Difference: "Always now: what was acknowledged is saved.", Tips: []string{"nondeterministic_output"}},
 	{Name: "save", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti, Group: "server", Since: "1.0.0", Summary: "Synchronously saves the database(s) to disk.", Difference: "Refused: every acknowledged write is in the log already, and snapshots are made as it grows."},

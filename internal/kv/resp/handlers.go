@@ -59,6 +59,13 @@ var handlers = map[string]handler{
 	"module|load": refuseWith(whyModule),
 	"module|help": help([]string{"LIST", "    Return a list of loaded modules: there are none."}),
 
+	"function|flush": functionFlush,
+	"function|list":  functionList,
+	"function|help":  help(functionHelp),
+	"script|exists":  scriptExists,
+	"script|flush":   scriptFlush,
+	"script|help":    help(scriptHelp),
+
 	"acl|whoami": func(_ *conn, _ [][]byte, r *command.Reply) { r.BulkString("default") },
 	"acl|users":  func(_ *conn, _ [][]byte, r *command.Reply) { bulks([]string{"default"}, r) },
 	"acl|list": func(_ *conn, _ [][]byte, r *command.Reply) {
