@@ -77,9 +77,9 @@ func TestClientsSurviveTheEndOfNodesWithoutLosingAWrite(t *testing.T) {
 		t.Skip("needs real processes and some seconds")
 	}
 	var workers []*worker
-	for i, k := range kinds {
+	for _, k := range kinds {
 		t.Run("open "+k.String(), func(t *testing.T) {
-			prefix := fmt.Sprintf("churn:%d:", i)
+			prefix := newPrefix()
 			workers = append(workers, &worker{kind: k, client: k.open(t, k.port.addresses(), prefix), prefix: prefix, refused: map[string]int{}})
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,16 +51,23 @@ var kinds = []kind{
 	{name: "hiredis", port: plain, open: openHiredis},
 }
 
+var prefixes atomic.Int64
+
+// newPrefix returns what no key of the cluster begins with yet, whichever tests have run
+// and however often.
+func newPrefix() string { return fmt.Sprintf("compat:%d:", prefixes.Add(1)) }
+
 func TestClientsFindWhatTheyExpect(t *testing.T) {
 	if nodes == nil {
 		t.Skip("needs real processes and some seconds")
 	}
-	for i, k := range kinds {
+	for _, k := range kinds {
 		t.Run(k.String(), func(t *testing.T) {
-			c := k.open(t, k.port.addresses(), fmt.Sprintf("rest:%d:", i))
+			prefix := newPrefix()
+			c := k.open(t, k.port.addresses(), prefix)
 			defer c.close()
-			require.NoError(t, c.set(fmt.Sprintf("rest:%d:last", i), "v"))
-			value, err := c.get(fmt.Sprintf("rest:%d:last", i))
+			require.NoError(t, c.set(prefix+"last", "v"))
+			value, err := c.get(prefix + "last")
 			require.NoError(t, err)
 			require.Equal(t, "v", value)
 		})

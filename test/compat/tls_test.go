@@ -58,7 +58,7 @@ func TestClusterClientsWithTLSStayOnThePortsThatTheyCameTo(t *testing.T) {
 			waitAnnounced(t, trusting, addresses)
 			c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addresses[:1], TLSConfig: trusting})
 			defer c.Close()
-			goRedisScenario(t, c, "tls:"+name+":go-redis:")
+			goRedisScenario(t, c, newPrefix())
 			require.NoError(t, c.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
 				if address := node.Options().Addr; !slices.Contains(addresses, address) {
 					return fmt.Errorf("%s is none of %v", address, addresses)
