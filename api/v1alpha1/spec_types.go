@@ -103,6 +103,10 @@ type KVClusterSpec struct {
 	// +optional
 	Service ServiceSpec `json:"service,omitzero"`
 
+	// TLS for Redis clients; without it they are served without TLS only.
+	// +optional
+	TLS *TLSSpec `json:"tls,omitempty"`
+
 	// Labels that the pods get besides the operator's own.
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('ringkv.dev/') && !(k in ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/component', 'app.kubernetes.io/managed-by']))",message="podLabels may not set ringkv.dev/* or the app.kubernetes.io/name, instance, component and managed-by labels: the operator selects its pods by them"
@@ -290,4 +294,45 @@ type ServiceSpec struct {
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.-]*\$\(POD_NAME\)[A-Za-z0-9.-]*:[1-9][0-9]{0,4}$`
 	// +optional
 	ClusterAddress string `json:"clusterAddress,omitempty"`
+	// The host, or host:port, under which those clients of Redis Cluster reach each
+	// pod that cannot reach the pods themselves; $(POD_NAME) stands for the pod's
+	// name, as in $(POD_NAME).kv.example.com:443. It opens port 6381 of the pods, on
+	// which clients are told these addresses; those on other ports are not. Without a
+	// port the address has 6381. With spec.tls the port speaks TLS. A change replaces
+	// the pods one at a time.
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9.-]*\$\(POD_NAME\)[A-Za-z0-9.-]*(:[1-9][0-9]{0,4})?$`
+	// +optional
+	OutsideAddress string `json:"outsideAddress,omitempty"`
 }
+
+// TLSSpec lets Redis clients connect with TLS: plain ones on port 6389, those of Redis
+// Cluster on 6390. The ports without TLS stay open. A change replaces the pods one at a
+// time; a renewed certificate in the same Secret does not: nodes take it as it comes.
+type TLSSpec struct {
+	// The Secret, in the namespace of the KVCluster and usually of type
+	// kubernetes.io/tls, with the certificate (tls.crt) and its key (tls.key).
+	// While it is missing or cannot be used, running pods stay as they are.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	// +required
+	SecretName string `json:"secretName"`
+
+	// Whether clients must show a certificate. None: they need none. Require: one
+	// of the authorities in ca.crt of the Secret.
+	// +kubebuilder:default=None
+	// +optional
+	ClientAuth ClientAuth `json:"clientAuth,omitempty"`
+}
+
+// ClientAuth says whether clients must show a certificate.
+//
+// +kubebuilder:validation:Enum=None;Require
+type ClientAuth string
+
+// What clients must show.
+const (
+	ClientAuthNone    ClientAuth = "None"
+	ClientAuthRequire ClientAuth = "Require"
+)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -112,21 +113,41 @@ func (s *Source) look() (state fingerprint, err error) {
 }
 
 func (s *Source) load() (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(s.files.Cert, s.files.Key)
+	var content PEM
+	for i, name := range s.files.names() {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		*content.parts()[i] = b
+	}
+	config, err := content.Config()
 	if err != nil {
-		return nil, fmt.Errorf("read the certificate %s and its key %s: %w", s.files.Cert, s.files.Key, err)
+		return nil, fmt.Errorf("use %s: %w", strings.Join(s.files.names(), ", "), err)
+	}
+	return config, nil
+}
+
+// PEM is what Files hold; ClientCA is nil if clients need no certificate.
+type PEM struct{ Cert, Key, ClientCA []byte }
+
+// parts are in the order of Files.names.
+func (p *PEM) parts() []*[]byte { return []*[]byte{&p.Cert, &p.Key, &p.ClientCA} }
+
+// Config returns what a server serves a connection with. What cannot be used is an
+// error.
+func (p PEM) Config() (*tls.Config, error) {
+	certificate, err := tls.X509KeyPair(p.Cert, p.Key)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate and its key: %w", err)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
-	if s.files.ClientCA == "" {
+	if p.ClientCA == nil {
 		return config, nil
 	}
-	pem, err := os.ReadFile(s.files.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("read the authorities of clients: %w", err)
-	}
 	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", s.files.ClientCA)
+	if !config.ClientCAs.AppendCertsFromPEM(p.ClientCA) {
+		return nil, errors.New("the authorities of clients: no certificate in PEM")
 	}
 	return config, nil
 }

@@ -35,6 +35,7 @@ const (
 	reasonApplyFailed            = "ApplyFailed"
 	reasonNotOurs                = "NotOurs"
 	reasonStorageRefused         = "StorageRefused"
+	reasonCertificateUnusable    = "CertificateUnusable"
 	reasonVolumesNotResized      = "VolumesNotResized"
 	reasonVolumeLost             = "VolumeLost"
 	reasonNodesDown              = "NodesDown"

@@ -45,6 +45,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups="",resources=pods/eviction,verbs=create
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -104,14 +105,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (result ct
 	}
 	for _, p := range []phase{
 		r.addFinalizer,
-		r.observe,         // what Kubernetes has
-		r.coordinate,      // what the nodes say, and the next moves of data
-		r.decideSize,      // how many pods there should be, by proof
-		r.settleClaims,    // volumes of nodes that left: marked first, deleted last
-		r.applyObjects,    // everything else follows
-		r.growVolumes,     // where storage.size grew
-		r.restartPods,     // at most one, where the template changed
-		r.chooseNextVisit, // when to look again
+		r.observe,          // what Kubernetes has
+		r.coordinate,       // what the nodes say, and the next moves of data
+		r.decideSize,       // how many pods there should be, by proof
+		r.settleClaims,     // volumes of nodes that left: marked first, deleted last
+		r.checkCertificate, // that pods are to serve TLS with
+		r.applyObjects,     // everything else follows
+		r.growVolumes,      // where storage.size grew
+		r.restartPods,      // at most one, where the template changed
+		r.chooseNextVisit,  // when to look again
 	} {
 		if err := p(ctx, s); err != nil {
 			return ctrl.Result{}, err

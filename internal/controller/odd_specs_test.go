@@ -34,7 +34,8 @@ var goodFields = map[string][]any{
 	"resources.limits": {map[string]any{"memory": "1Gi"}}, "resources.requests": {map[string]any{"cpu": "10m", "memory": "2Gi"}},
 	"placement.nodeSelector": {map[string]any{"a": "b"}}, "placement.tolerations": {[]any{map[string]any{"operator": "Exists"}}},
 	"placement.priorityClassName": {"high"}, "service.type": {"ClusterIP", "NodePort", "LoadBalancer"}, "service.annotations": {map[string]any{"a": "b"}},
-	"service.clusterAddress": {"$(POD_NAME).example.com:6380"}, "podLabels": {map[string]any{"a": "b"}}, "podAnnotations": {map[string]any{"a": "b"}},
+	"service.clusterAddress": {"$(POD_NAME).example.com:6380"}, "service.outsideAddress": {"$(POD_NAME).example.com"},
+	"tls.secretName": {"s"}, "tls.clientAuth": {"None", "Require"}, "podLabels": {map[string]any{"a": "b"}}, "podAnnotations": {map[string]any{"a": "b"}},
 	"unknown": {1},
 }
 

@@ -20,7 +20,8 @@ var _ = Describe("The operator's rights", func() {
 		ns := newNamespace(ctx)
 		meta := metav1.ObjectMeta{Namespace: ns, Name: "x"}
 		for name, attempt := range map[string]func() error{
-			"read secrets":       func() error { return operator.List(ctx, &corev1.SecretList{}) },
+			"list secrets":       func() error { return operator.List(ctx, &corev1.SecretList{}) },
+			"change secrets":     func() error { return operator.Create(ctx, &corev1.Secret{ObjectMeta: meta}) },
 			"list config maps":   func() error { return operator.List(ctx, &corev1.ConfigMapList{}) },
 			"make pods":          func() error { return operator.Create(ctx, &corev1.Pod{ObjectMeta: meta}) },
 			"make deployments":   func() error { return operator.Create(ctx, &appsv1.Deployment{ObjectMeta: meta}) },

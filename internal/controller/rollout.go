@@ -15,6 +15,9 @@ import (
 // planRestart. A node that is told to stop hands its leaderships over first.
 func (r *Reconciler) restartPods(ctx context.Context, s *scope) error {
 	s.restart = planRestart(s.statefulSet, s.pods, s.plane)
+	if s.noCertificate != "" && s.restart.pod != nil && !s.restart.broken {
+		s.restart.pod, s.restart.waiting = nil, s.noCertificate
+	}
 	pod, one := s.restart.pod, r.planes.of(s.kvc)
 	if pod == nil || pod.UID == one.restarted {
 		return nil // told already, and the cache is behind

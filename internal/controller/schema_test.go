@@ -78,8 +78,9 @@ var _ = Describe("The schema of a KVCluster", func() {
 			image: "example.com/ringkv:v1", imagePullSecrets: [{name: pull}], resources: {limits: {memory: 1Gi}},
 			placement: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: high,
 				topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]},
-			service: {type: LoadBalancer, annotations: {a: b}, loadBalancerClass: example.com/x, loadBalancerSourceRanges: [10.0.0.0/8], clusterAddress: "$(POD_NAME).kv.example.com:6380"},
-			podLabels: {team: a}, podAnnotations: {b: c}}`),
+			service: {type: LoadBalancer, annotations: {a: b}, loadBalancerClass: example.com/x, loadBalancerSourceRanges: [10.0.0.0/8], clusterAddress: "$(POD_NAME).kv.example.com:6380", outsideAddress: "$(POD_NAME).example.com:443"},
+			tls: {secretName: demo-tls, clientAuth: Require}, podLabels: {team: a}, podAnnotations: {b: c}}`),
+		Entry("an outside address without a port", `{service: {outsideAddress: "kv-$(POD_NAME).example.com"}}`),
 	)
 
 	DescribeTable("refuses", func(ctx context.Context, spec, message string) {
@@ -105,6 +106,11 @@ var _ = Describe("The schema of a KVCluster", func() {
 		Entry("a load balancer class without a load balancer", `{service: {loadBalancerClass: a/b}}`, "needs service.type LoadBalancer"),
 		Entry("an unknown service type", `{service: {type: ExternalName}}`, "Unsupported value"),
 		Entry("one address for all pods", `{service: {clusterAddress: "kv.example.com:6380"}}`, "should match"),
+		Entry("one outside address for all pods", `{service: {outsideAddress: "kv.example.com"}}`, "should match"),
+		Entry("TLS without a Secret", `{tls: {clientAuth: None}}`, "spec.tls.secretName: Required value"),
+		Entry("a Secret that cannot be", `{tls: {secretName: "Demo TLS"}}`, "should match"),
+		Entry("a Secret without a name", `{tls: {secretName: ""}}`, "should be at least 1 chars"),
+		Entry("an unknown way of asking clients", `{tls: {secretName: a, clientAuth: Maybe}}`, "Unsupported value"),
 		Entry("the operator's pod labels", `{podLabels: {app.kubernetes.io/instance: other}}`, "the operator selects its pods by them"),
 		Entry("the operator's annotations", `{podAnnotations: {ringkv.dev/x: other}}`, "those are the operator's"),
 	)

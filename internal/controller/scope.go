@@ -39,6 +39,12 @@ type scope struct {
 	departures []departure
 	replicas   int
 
+	// From checkCertificate.
+	tls *v1alpha1.TLSSpec // that the pods should have; nil for none
+	// noCertificate says why a pod that starts now would find no certificate that
+	// it can use; empty when it would.
+	noCertificate string
+
 	restart restart
 	growing []string // volumes being made larger, in words
 

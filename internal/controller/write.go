@@ -51,7 +51,7 @@ func (r *Reconciler) applyObjects(ctx context.Context, s *scope) error {
 		}
 	}
 	apply(orNil(s.statefulSet), objects.StatefulSet(c, objects.StatefulSetInput{
-		Replicas: int32(s.replicas), Image: r.image(s), VolumeSize: s.volumeSize(),
+		Replicas: int32(s.replicas), Image: r.image(s), TLS: s.tls, VolumeSize: s.volumeSize(),
 	}))
 	if err := errors.Join(failures...); err != nil {
 		r.explain(s, err)

@@ -17,6 +17,10 @@ const (
 	PortCluster = 6380 // RESP for clients of Redis Cluster, which are sent to the leader
 	PortPeer    = 7000 // between nodes, and from the operator
 	PortMetrics = 9090 // metrics, liveness and readiness
+
+	PortOutside    = 6381 // as PortCluster, for clients outside of Kubernetes; with service.outsideAddress
+	PortRESPTLS    = 6389 // as PortRESP; with spec.tls
+	PortClusterTLS = 6390 // as PortCluster; with spec.tls
 )
 
 // The labels that the operator puts on all it makes.
@@ -38,6 +42,10 @@ const (
 	// volumeName is the volume claim template; a pod's claim is volumeName-pod.
 	volumeName = "data"
 	dataDir    = "/data"
+
+	// tlsVolume is the volume with the certificate.
+	tlsVolume = "tls"
+	tlsDir    = "/tls"
 )
 
 // StatefulSetName is also the name that pods are counted from: NAME-0, NAME-1.

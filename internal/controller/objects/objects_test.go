@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,7 +65,9 @@ func rich() *v1alpha1.KVCluster {
 		LoadBalancerClass:        ptr.To("example.com/lb"),
 		LoadBalancerSourceRanges: []string{"10.0.0.0/8"},
 		ClusterAddress:           "$(POD_NAME).kv.example.com:6380",
+		OutsideAddress:           "$(POD_NAME).outside.example.com:443",
 	}
+	c.Spec.TLS = &v1alpha1.TLSSpec{SecretName: "demo-tls", ClientAuth: v1alpha1.ClientAuthRequire}
 	c.Spec.Placement = v1alpha1.PlacementSpec{
 		NodeSelector:      map[string]string{"disk": "nvme"},
 		Tolerations:       []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "kv", Effect: corev1.TaintEffectNoSchedule}},
@@ -86,7 +89,7 @@ func rich() *v1alpha1.KVCluster {
 func TestObjectsAreExactlyTheGoldenOnes(t *testing.T) {
 	for name, c := range map[string]*v1alpha1.KVCluster{"plain": plain(), "rich": rich()} {
 		t.Run(name, func(t *testing.T) {
-			in := StatefulSetInput{Replicas: c.Spec.Nodes, Image: "ghcr.io/ringkv/ringkv:v1", VolumeSize: resource.MustParse("1Gi")}
+			in := StatefulSetInput{Replicas: c.Spec.Nodes, Image: "ghcr.io/ringkv/ringkv:v1", TLS: c.Spec.TLS, VolumeSize: resource.MustParse("1Gi")}
 			golden(t, name+"-statefulset", StatefulSet(c, in))
 			golden(t, name+"-headless-service", HeadlessService(c))
 			golden(t, name+"-client-service", ClientService(c))
@@ -111,6 +114,17 @@ func TestSettingsOfARunningClusterDoNotRestartPods(t *testing.T) {
 	c.Spec.Service.Type = corev1.ServiceTypeNodePort
 	in.Replicas = 9
 	require.Equal(t, before, StatefulSet(c, in).Spec.Template)
+}
+
+func TestWhatAStatefulSetServesTLSWithIsReadBack(t *testing.T) {
+	for _, tls := range []*v1alpha1.TLSSpec{
+		nil,
+		{SecretName: "demo-tls", ClientAuth: v1alpha1.ClientAuthNone},
+		{SecretName: "demo.tls", ClientAuth: v1alpha1.ClientAuthRequire},
+	} {
+		live := convert[appsv1.StatefulSet](StatefulSet(rich(), StatefulSetInput{TLS: tls}))
+		require.Equal(t, tls, TLSOf(live))
+	}
 }
 
 func TestStatefulSetNeverDeletesVolumes(t *testing.T) {

@@ -23,13 +23,14 @@ const (
 )
 
 // podTemplate is the template of a node's pod.
-func podTemplate(c *v1alpha1.KVCluster, image string) *corev1ac.PodTemplateSpecApplyConfiguration {
+func podTemplate(c *v1alpha1.KVCluster, image string, tls *v1alpha1.TLSSpec) *corev1ac.PodTemplateSpecApplyConfiguration {
 	labels := maps.Clone(c.Spec.PodLabels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	maps.Copy(labels, Labels(c))
 
+	ctr := container(c, image)
 	spec := corev1ac.PodSpec().
 		WithServiceAccountName(ServiceAccountName(c.Name)).
 		WithAutomountServiceAccountToken(false).
@@ -41,8 +42,11 @@ func podTemplate(c *v1alpha1.KVCluster, image string) *corev1ac.PodTemplateSpecA
 			WithRunAsGroup(nobody).
 			WithFSGroup(nobody).
 			WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
-			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
-		WithContainers(container(c, image))
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
+	if tls != nil {
+		serveTLS(spec, ctr, tls)
+	}
+	spec.WithContainers(ctr)
 	for _, s := range c.Spec.ImagePullSecrets {
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(s.Name))
 	}
@@ -98,6 +102,10 @@ func container(c *v1alpha1.KVCluster, image string) *corev1ac.ContainerApplyConf
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(2).WithFailureThreshold(2))
 	if address := c.Spec.Service.ClusterAddress; address != "" {
 		ctr.WithArgs("--announce-cluster=" + address)
+	}
+	if address := c.Spec.Service.OutsideAddress; address != "" {
+		ctr.WithArgs("--announce-outside="+address, fmt.Sprintf("--outside-port=%d", PortOutside)).
+			WithPorts(containerPort("outside", PortOutside))
 	}
 	if r := c.Spec.Resources; len(r.Limits)+len(r.Requests)+len(r.Claims) > 0 {
 		ctr.WithResources(convert[corev1ac.ResourceRequirementsApplyConfiguration](r))

@@ -24,10 +24,8 @@ func HeadlessService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration 
 			WithPorts(
 				servicePort("peer", PortPeer),
 				servicePort("metrics", PortMetrics),
-				servicePort("resp", PortRESP),
-				servicePort("http", PortHTTP),
-				servicePort("resp-cluster", PortCluster),
-			))
+			).
+			WithPorts(clientPorts(c)...))
 }
 
 // ClientService is what clients connect to: the ready pods, any of which serves
@@ -37,11 +35,7 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 	spec := corev1ac.ServiceSpec().
 		WithType(serviceType(wish)).
 		WithSelector(SelectorLabels(c.Name)).
-		WithPorts(
-			servicePort("resp", PortRESP),
-			servicePort("http", PortHTTP),
-			servicePort("resp-cluster", PortCluster),
-		)
+		WithPorts(clientPorts(c)...)
 	if wish.LoadBalancerClass != nil {
 		spec.WithLoadBalancerClass(*wish.LoadBalancerClass)
 	}
@@ -57,6 +51,22 @@ func ClientService(c *v1alpha1.KVCluster) *corev1ac.ServiceApplyConfiguration {
 		WithAnnotations(wish.Annotations).
 		WithOwnerReferences(Owner(c)).
 		WithSpec(spec)
+}
+
+// clientPorts are the ports that clients use.
+func clientPorts(c *v1alpha1.KVCluster) []*corev1ac.ServicePortApplyConfiguration {
+	ports := []*corev1ac.ServicePortApplyConfiguration{
+		servicePort("resp", PortRESP),
+		servicePort("http", PortHTTP),
+		servicePort("resp-cluster", PortCluster),
+	}
+	if c.Spec.TLS != nil {
+		ports = append(ports, servicePort("resp-tls", PortRESPTLS), servicePort("cluster-tls", PortClusterTLS))
+	}
+	if c.Spec.Service.OutsideAddress != "" {
+		ports = append(ports, servicePort("outside", PortOutside))
+	}
+	return ports
 }
 
 func serviceType(wish v1alpha1.ServiceSpec) corev1.ServiceType {

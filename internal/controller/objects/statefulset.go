@@ -18,6 +18,9 @@ type StatefulSetInput struct {
 	Replicas int32
 	// Image is spec.image, or what the operator chose when the cluster was made.
 	Image string
+	// TLS is spec.tls, or what the pods serve with until its Secret can be used; nil
+	// for no TLS.
+	TLS *v1alpha1.TLSSpec
 	// VolumeSize is the size in the claim template, which cannot be changed
 	// afterwards: spec.storage.size at the time the StatefulSet was made.
 	VolumeSize resource.Quantity
@@ -43,7 +46,7 @@ func StatefulSet(c *v1alpha1.KVCluster, in StatefulSetInput) *appsv1ac.StatefulS
 				WithWhenScaled(appsv1.RetainPersistentVolumeClaimRetentionPolicyType).
 				WithWhenDeleted(appsv1.RetainPersistentVolumeClaimRetentionPolicyType)).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(SelectorLabels(c.Name))).
-			WithTemplate(podTemplate(c, in.Image)).
+			WithTemplate(podTemplate(c, in.Image, in.TLS)).
 			WithVolumeClaimTemplates(volumeClaim(c, in.VolumeSize)))
 }
 
