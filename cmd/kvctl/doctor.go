@@ -23,6 +23,9 @@ what is under way, do not count.`,
 	out := outputFlag(cmd, "json", "yaml")
 	cmd.RunE = s.look(out, func(w io.Writer, o *target.Observation) error {
 		findings := doctor.Examine(o)
+		if findings == nil {
+			findings = []doctor.Finding{} // an empty list as data, too
+		}
 		done, err := out.data(w, map[string]any{"healthy": doctor.Healthy(findings), "findings": findings})
 		if !done {
 			printFindings(w, o, findings)

@@ -52,6 +52,7 @@ func TestBadInputGetsAClearError(t *testing.T) {
 		{[]string{"watch", "k"}, "no cluster runs on " + dir},
 		{[]string{"setreplica", "3"}, "no cluster runs on " + dir},
 		{[]string{"show"}, "no cluster runs on " + dir},
+		{[]string{"status", "-o", "wide"}, "no cluster runs on " + dir},
 		{[]string{"show", "-o", "xml"}, `--output "xml": want text, wide, json, yaml`},
 	} {
 		_, err := runKvctl(t, append([]string{"--dir", dir}, test.args...)...)

@@ -17,7 +17,8 @@ type output struct {
 	forms []string
 }
 
-// outputFlag adds -o to a command. Text is always possible; forms are the others.
+// outputFlag adds -o to a command. Text is always possible; forms are the others. "wide"
+// is text, too, where there is no more to show.
 func outputFlag(cmd *cobra.Command, forms ...string) *output {
 	o := &output{forms: append([]string{"text"}, forms...)}
 	cmd.Flags().StringVarP(&o.form, "output", "o", "text", "form of the output: "+strings.Join(o.forms, ", "))
@@ -26,7 +27,7 @@ func outputFlag(cmd *cobra.Command, forms ...string) *output {
 }
 
 func (o *output) check() error {
-	if !slices.Contains(o.forms, o.form) {
+	if o.form != "wide" && !slices.Contains(o.forms, o.form) {
 		return usageError{fmt.Errorf("--output %q: want %s", o.form, strings.Join(o.forms, ", "))}
 	}
 	return nil

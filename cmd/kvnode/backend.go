@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/node"
@@ -39,9 +40,18 @@ func (b backend) Info() []resp.InfoSection {
 		}},
 		{Name: "Persistence", Fields: []resp.InfoField{
 			{Name: "loading", Value: "0"},
+			{Name: "async_loading", Value: "0"},
+			// What was acknowledged is saved: see LASTSAVE.
+			{Name: "rdb_changes_since_last_save", Value: "0"},
 			{Name: "rdb_bgsave_in_progress", Value: "0"},
+			{Name: "rdb_last_save_time", Value: strconv.FormatInt(time.Now().Unix(), 10)},
+			{Name: "rdb_last_bgsave_status", Value: "ok"},
 			{Name: "aof_enabled", Value: "1"},
 			{Name: "aof_rewrite_in_progress", Value: "0"},
+			{Name: "aof_rewrite_scheduled", Value: "0"},
+			{Name: "aof_last_bgrewrite_status", Value: "ok"},
+			// The process ends when its log cannot be written.
+			{Name: "aof_last_write_status", Value: "ok"},
 			{Name: "log_bytes", Value: count(s.LogBytes)},
 			{Name: "disk_free_bytes", Value: count(s.DiskFree)},
 		}},
