@@ -64,11 +64,18 @@ func (fs *FS) FailAll(op Op, name string, err error) {
 	fs.rules = append(fs.rules, &rule{op: op, name: name, err: err})
 }
 
-// Heal forgets all that Fail and FailAll asked for.
-func (fs *FS) Heal() {
+// Heal forgets all that Fail and FailAll asked for. It returns how many of the failures
+// that Fail asked for had not happened yet.
+func (fs *FS) Heal() (ahead int) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	for _, r := range fs.rules {
+		if r.only {
+			ahead++
+		}
+	}
 	fs.rules = nil
+	return ahead
 }
 
 // StopAfter lets n more operations that change something succeed; everything
