@@ -72,12 +72,28 @@ func (o *outages) find() []outage {
 	return found
 }
 
+// unasked is how long nobody has to ask until an outage counts as over: nobody knows
+// what came after the last failure.
+const unasked = 3 * time.Second
+
 func outagesOf(k outageKey, samples []sample) []outage {
 	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.ret, b.ret) })
+	// The first call among each sample and all that returned later.
+	asked := make([]time.Duration, len(samples))
+	for i := len(samples) - 1; i >= 0; i-- {
+		asked[i] = samples[i].call
+		if i+1 < len(samples) {
+			asked[i] = min(asked[i], asked[i+1])
+		}
+	}
 	var found []outage
 	const nobody = time.Duration(math.MaxInt64)
 	succeeded, waiting := time.Duration(0), nobody // the last success; the first call that has had none
-	for _, s := range samples {
+	for i, s := range samples {
+		if waiting != nobody && asked[i] > samples[i-1].ret+unasked {
+			found = append(found, outage{k.kind, k.partition, max(succeeded, waiting), samples[i-1].ret})
+			waiting = nobody
+		}
 		waiting = min(waiting, s.call)
 		if s.ok {
 			found = append(found, outage{k.kind, k.partition, max(succeeded, waiting), s.ret})

@@ -44,3 +44,14 @@ func TestAnOutageThatDoesNotEndCountsAsFarAsItIsKnown(t *testing.T) {
 	o.note(kindTxn, 1, 3*time.Second, 9*time.Second, false)
 	require.Equal(t, 8*time.Second, o.longest()[""][kindTxn].length())
 }
+
+func TestATimeInWhichNobodyAsksIsNoOutage(t *testing.T) {
+	const s = time.Second
+	var o outages
+	o.note(kindCAS, 1, 1*s, 2*s, false)
+	o.note(kindCAS, 1, 4*s, 5*s, false)
+	o.note(kindCAS, 1, 90*s, 91*s, true)
+	require.Equal(t, outage{kindCAS, 1, 1 * s, 5 * s}, o.longest()[""][kindCAS])
+	o.note(kindCAS, 1, 6*s, 89*s, false) // now somebody does
+	require.Equal(t, outage{kindCAS, 1, 1 * s, 91 * s}, o.longest()[""][kindCAS])
+}
