@@ -41,7 +41,7 @@ type chaos struct {
 	load        *load
 	outages     outages
 	usage       []usage // of a soak, one for each round
-	keep        int     // machines up to this number are not scaled away
+	gentle      bool    // a soak: the first machines' processes are left alone, and stay
 
 	mu       sync.Mutex
 	machines []*machine          // guarded by mu
@@ -198,7 +198,8 @@ func (c *chaos) unsettled(ctx context.Context, since time.Time) string {
 	case err != nil:
 		return "the coordinator: " + err.Error()
 	case !status.ObservedAt.After(since):
-		return "the coordinator has not looked yet"
+		// One that finds nothing to do looks again when something changes.
+		return fmt.Sprintf("the coordinator has not looked yet (asked to: error %v)", control.Rebalance(ctx))
 	case !status.Ready():
 		return fmt.Sprintf("the coordinator: available %v, settled %v; %s", status.Available, status.Settled,
 			strings.Join(append(status.Blocked, status.Notes...), "; "))

@@ -41,8 +41,12 @@ type kind struct {
 	gentle bool
 }
 
-// kinds are all that there are.
-var kinds = slices.Concat(processKinds, networkKinds, diskKinds, scaleKinds)
+// kinds are all that may come at any time, and those that come at the beginning of a
+// round alone.
+var (
+	kinds    = slices.Concat(processKinds, networkKinds, diskKinds, scaleKinds)
+	allKinds = slices.Concat(kinds, losingKinds)
+)
 
 // processKinds are the faults of processes.
 var processKinds = []*kind{
@@ -125,17 +129,25 @@ func (c *chaos) leaderOf(partition uint32, other *machine) *machine {
 	return leader
 }
 
-// schedule makes up the faults of a round.
-func schedule(seed uint64, round int, length time.Duration, m *means, gentle bool) []fault {
+// schedule makes up the faults of a round. The kinds that are owed, because they have not
+// come yet, come first, mixed with others.
+func schedule(seed uint64, round int, length time.Duration, m *means, gentle bool, owed []*kind) []fault {
 	random := rand.New(rand.NewPCG(seed, uint64(round)))
+	owed = slices.Clone(owed)
+	random.Shuffle(len(owed), func(i, j int) { owed[i], owed[j] = owed[j], owed[i] })
 	var faults []fault
 	for at := time.Second; at < length; at += between(random, time.Second, 5*time.Second) {
-		from := kinds
-		if len(faults) == 0 && !gentle && random.IntN(3) > 0 {
-			from = losingKinds // all is whole now
+		from, debt := kinds, random.IntN(3) > 0
+		if len(faults) == 0 && !gentle && (random.IntN(3) > 0 || slices.ContainsFunc(owed, losing)) {
+			from, debt = losingKinds, true // all is whole now
 		}
 		choice := choose(from, m, gentle)
-		f := fault{at: at, kind: choice[random.IntN(len(choice))], machine: random.IntN(1 << 16), peer: random.IntN(1 << 16), n: random.IntN(1 << 20)}
+		k := choice[random.IntN(len(choice))]
+		if i := slices.IndexFunc(owed, func(x *kind) bool { return slices.Contains(from, x) }); i >= 0 && debt {
+			k = owed[i]
+			owed = slices.Delete(owed, i, i+1)
+		}
+		f := fault{at: at, kind: k, machine: random.IntN(1 << 16), peer: random.IntN(1 << 16), n: random.IntN(1 << 20)}
 		f.lasts = between(random, 200*time.Millisecond, 5*time.Second)
 		if random.IntN(4) == 0 {
 			f.lasts += 8 * time.Second // longer than any client or server waits
@@ -145,17 +157,37 @@ func schedule(seed uint64, round int, length time.Duration, m *means, gentle boo
 	return faults
 }
 
+func losing(k *kind) bool { return slices.Contains(losingKinds, k) }
+
+// mayCome tells whether this run can have faults of a kind.
+func (k *kind) mayCome(m *means, gentle bool) bool {
+	return (k.possible == nil || k.possible(m)) && (k.gentle || !gentle)
+}
+
 // choose returns the kinds that may come, each as often as it weighs.
 func choose(from []*kind, m *means, gentle bool) []*kind {
 	var choice []*kind
 	for _, k := range from {
-		if (k.possible == nil || k.possible(m)) && (k.gentle || !gentle) {
+		if k.mayCome(m, gentle) {
 			for range k.weight {
 				choice = append(choice, k)
 			}
 		}
 	}
 	return choice
+}
+
+// owed returns the kinds that may come and have not yet.
+func (c *chaos) owed() []*kind {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var owed []*kind
+	for _, k := range allKinds {
+		if k.mayCome(c.means, c.gentle) && c.counts[k.name] == 0 {
+			owed = append(owed, k)
+		}
+	}
+	return owed
 }
 
 func between(random *rand.Rand, from, to time.Duration) time.Duration {

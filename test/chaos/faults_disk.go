@@ -20,43 +20,55 @@ func powered(m *means) bool { return m.noSandbox == "" && m.noFUSE == "" }
 // diskKinds are the faults of volumes that take away nothing that was synced.
 var diskKinds = []*kind{
 	{name: "full disk", weight: 3, possible: func(m *means) bool { return m.noSandbox == "" && m.noTmpfs == "" },
-		inject: func(c *chaos, f fault, m *machine, over func()) error {
-			m = c.withVolume(onTmpfs, f, m)
-			if m.kind != onTmpfs {
+		inject: func(c *chaos, f fault, _ *machine, over func()) error {
+			m := c.pick(f, on(onTmpfs))
+			if m == nil {
 				return errNotNow
 			}
 			return m.fill(over)
 		}},
-	{name: "power loss", weight: 6, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
-		m = c.withVolume(onPower, f, m)
+	{name: "power loss", weight: 6, possible: powered, inject: func(c *chaos, f fault, _ *machine, over func()) error {
+		m := c.pick(f, on(onPower))
+		if m == nil {
+			return errNotNow
+		}
 		return powerLoss([]*machine{m}, f, over)
 	}},
 	{name: "power loss everywhere", weight: 2, possible: powered, inject: func(c *chaos, f fault, _ *machine, over func()) error {
 		return powerLoss(c.list(), f, over)
 	}},
-	{name: "power loss at a disk operation", weight: 4, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
-		m = c.withVolume(onPower, f, m)
-		if m.disk == nil {
+	{name: "power loss at a disk operation", weight: 4, possible: powered, inject: func(c *chaos, f fault, _ *machine, over func()) error {
+		m := c.pick(f, on(onPower))
+		if m == nil {
 			return errNotNow
 		}
-		defer m.excuse()()
+		m.failing.Store(true)
 		files := m.disk.fs()
 		files.StopAfter(f.n % 100)
 		for limit := time.Now().Add(3 * time.Second); !files.Stopped() && time.Now().Before(limit); {
 			time.Sleep(10 * time.Millisecond)
 		}
-		return powerLoss([]*machine{m}, f, over)
+		stopped := files.Stopped()
+		if err := powerLoss([]*machine{m}, f, over); err != nil {
+			return err
+		}
+		if !stopped {
+			return errNotNow // the node did nothing: the power went between operations
+		}
+		return nil
 	}},
-	{name: "failing sync", weight: 2, possible: powered, inject: func(c *chaos, f fault, m *machine, over func()) error {
-		m = c.withVolume(onPower, f, m)
-		if m.disk == nil {
+	{name: "failing sync", weight: 2, possible: powered, inject: func(c *chaos, f fault, _ *machine, over func()) error {
+		m := c.pick(f, on(onPower))
+		if m == nil {
 			return errNotNow
 		}
-		defer m.excuse()() // a node whose sync has failed has to end
+		m.failing.Store(true)
 		files := m.disk.fs()
-		files.Fail(crashfs.OpSync, "", 1+f.n%10, syscall.EIO)
+		files.Fail(crashfs.OpSync, "/log/", 1+f.n%10, syscall.EIO)
 		over()
-		files.Heal()
+		if files.Heal() > 0 {
+			return errNotNow // there was nothing to sync
+		}
 		return nil
 	}},
 }
@@ -64,23 +76,22 @@ var diskKinds = []*kind{
 // errNotNow: the fault has nothing to work on at this moment.
 var errNotNow = errors.New("not possible now")
 
-// withVolume returns a machine whose volume is of a kind: m, or the next one that has
-// it, or m if none has.
-func (c *chaos) withVolume(kind volumeKind, f fault, m *machine) *machine {
+// pick returns the machine that a fault names, or the next one after it that is fit; nil
+// if none is.
+func (c *chaos) pick(f fault, fit func(*machine) bool) *machine {
 	machines := c.list()
 	for i := range machines {
-		if x := machines[(f.machine+i)%len(machines)]; x.kind == kind {
-			return x
+		if m := machines[(f.machine+i)%len(machines)]; fit(m) {
+			c.logf("%s: on %s", f.kind.name, m.name)
+			return m
 		}
 	}
-	return m
+	return nil
 }
 
-// excuse allows the process to end by itself, until some seconds after the returned
-// function is called: what ends it may be noticed late.
-func (m *machine) excuse() (over func()) {
-	m.excuses.Add(1)
-	return func() { time.AfterFunc(10*time.Second, func() { m.excuses.Add(-1) }) }
+// on is fit for faults of volumes of a kind.
+func on(kind volumeKind) func(*machine) bool {
+	return func(m *machine) bool { return m.kind == kind }
 }
 
 // fill takes all the room that is left on the machine's volume until over returns, as

@@ -37,8 +37,12 @@ var scaleKinds = []*kind{
 		}()
 		return c.scaleUp()
 	}},
-	{name: "scale down", weight: 3, gentle: true, inject: func(c *chaos, _ fault, m *machine, _ func()) error {
-		if m.number <= c.keep {
+	{name: "scale down", weight: 3, gentle: true, inject: func(c *chaos, f fault, _ *machine, _ func()) error {
+		m := c.pick(f, func(m *machine) bool {
+			// A soak measures the first ones, and one disk must be able to run full.
+			return !m.leaving.Load() && m.kind != onTmpfs && !(c.gentle && m.number <= nodes)
+		})
+		if m == nil {
 			return errNotNow
 		}
 		err := c.change(func(ctx context.Context, control *localcluster.Client) error { return control.RemoveNode(ctx, m.name) })
@@ -50,13 +54,19 @@ var scaleKinds = []*kind{
 		return nil
 	}},
 	{name: "another replication factor", weight: 2, gentle: true, inject: func(c *chaos, f fault, _ *machine, _ func()) error {
-		// Not 2: then every node that is down is one too many.
-		factor := replicas + f.n%3
+		// One of 3 to 5, but not that of now. Not 2: then every node that is down is one
+		// too many.
+		factor := 0
 		err := c.change(func(ctx context.Context, control *localcluster.Client) error {
+			status, err := control.Status(ctx)
+			if err != nil {
+				return err
+			}
+			factor = replicas + (status.ReplicationFactor-replicas+1+f.n%2)%3
 			return control.SetReplicationFactor(ctx, factor)
 		})
 		if err != nil {
-			c.logf("no replication factor of %d: %v", factor, err)
+			c.logf("the replication factor stays: %v", err)
 			return errNotNow
 		}
 		c.logf("the replication factor is to be %d", factor)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -28,9 +29,9 @@ type machine struct {
 	disk    *powerDisk // of a volume that can lose power, else nil
 	at      localcluster.Addresses
 	admin   *rpc.Client
-	excuses atomic.Int32 // faults that may end the process, or end it next
-	leaving atomic.Bool  // the coordinator was asked to empty it
-	spoilt  atomic.Bool  // what the volume held is damaged: it may refuse to start
+	leaving atomic.Bool // the coordinator was asked to empty it
+	spoilt  atomic.Bool // in this round its volume was damaged: it may refuse to start
+	failing atomic.Bool // in this round its disk was made to fail: it has to end
 
 	volumeMu sync.Mutex // held while the volume is changed
 	gone     bool       // it was taken away; guarded by volumeMu
@@ -105,22 +106,30 @@ func (c *chaos) newMachine(number int) (*machine, error) {
 	return m, m.run()
 }
 
+// What may follow from a fault, for the report.
+const (
+	gaveUpVolume = "nodes that refused a damaged volume and got an empty one"
+	endedByDisk  = "nodes that ended because their disk failed"
+)
+
 // nodeDied judges why a node ended although nobody had asked it to.
 func (c *chaos) nodeDied(m *machine, how string) {
-	last := lastLines(m.logFile, 3)
+	last, recent := lastLines(m.logFile, 3), lastLines(m.logFile, 10)
 	switch all := lastLines(m.logFile, 200); {
 	case strings.Contains(all, "panic:") || strings.Contains(all, "fatal error:"):
 		c.problem("%s panicked (%s): %s", m.name, how, all)
+	case m.failing.Load() && strings.Contains(recent, syscall.EIO.Error()):
+		// However late: it may have been stopped meanwhile, or have started on what is left.
+		c.logf("%s ended, as it has to (%s): %s", m.name, how, last)
+		c.count(endedByDisk)
 	case m.spoilt.Load():
 		// Its log is beyond repair, and it says so. The data are on the others: a
 		// person would give it an empty volume.
 		c.logf("%s does not start from its damaged volume (%s), and gets an empty one: %s", m.name, how, last)
-		c.count("gave up a damaged volume")
-		if err := m.wipe(); err != nil {
+		c.count(gaveUpVolume)
+		if err := m.wipe(); err != nil && !m.failing.Load() { // it fails again, and is tried again
 			c.problem("%s: %v", m.name, err)
 		}
-	case m.excuses.Load() > 0:
-		c.logf("%s ended, as it has to (%s): %s", m.name, how, last)
 	default:
 		c.problem("%s ended by itself (%s): %s", m.name, how, last)
 	}

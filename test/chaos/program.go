@@ -28,7 +28,6 @@ type program struct {
 	holds  int           // faults that hold it down; guarded by mu
 	pauses int           // faults that have stopped it; guarded by mu
 	closed bool          // it is not started again; guarded by mu
-	starts int           // guarded by mu
 }
 
 // startDelay is how long a process that ended by itself stays down.
@@ -52,7 +51,6 @@ func (p *program) start() error {
 	}
 	ended := make(chan struct{})
 	p.cmd, p.ended = cmd, ended
-	p.starts++
 	if p.pauses > 0 {
 		_ = cmd.Process.Signal(syscall.SIGSTOP)
 	}

@@ -40,7 +40,7 @@ func (c *chaos) report(usage string) string {
 	operations := []string{kindRead, kindWrite, kindCAS, kindTxn}
 	for _, kind := range operations {
 		n := func(o history.Outcome) int { return c.load.counts[tally{kind, o}] }
-		line("| %s | %d | %d | %d | %s |", kind, n(history.Answered), n(history.Refused), n(history.Unknown), seconds(longest[""][kind]))
+		line("| %s | %d | %d | %d | %s |", kind, n(history.Answered), n(history.Refused), n(history.Unknown), longest[""][kind])
 	}
 	line("\nRefused because:\n")
 	for _, why := range slices.Sorted(maps.Keys(c.load.refused)) {
@@ -49,17 +49,29 @@ func (c *chaos) report(usage string) string {
 	line("\n## Faults, and the longest time without a success while they were in force\n")
 	line("| fault | times | %s |", strings.Join(operations, " | "))
 	line("|---|---|%s", strings.Repeat("---|", len(operations)))
-	for _, fault := range slices.Sorted(maps.Keys(c.counts)) {
+	for _, fault := range allKinds {
+		if !fault.mayCome(c.means, c.gentle) {
+			continue
+		}
 		var cells []string
 		for _, kind := range operations {
-			cells = append(cells, seconds(longest[fault][kind]))
+			cells = append(cells, seconds(longest[fault.name][kind]))
 		}
-		line("| %s | %d | %s |", fault, c.counts[fault], strings.Join(cells, " | "))
+		line("| %s | %d | %s |", fault.name, c.counts[fault.name], strings.Join(cells, " | "))
+	}
+	line("")
+	for _, followed := range []string{endedByDisk, gaveUpVolume} {
+		line("- %s: %d", followed, c.counts[followed])
 	}
 	if usage != "" {
 		line("\n## What the nodes use\n\n%s", usage)
 	}
 	return b.String()
+}
+
+// String says how long it was, where, and from when on.
+func (o outage) String() string {
+	return fmt.Sprintf("%.1f s: partition %d, from %.1f s on", o.length().Seconds(), o.partition, o.from.Seconds())
 }
 
 func seconds(o outage) string {

@@ -15,14 +15,14 @@ import (
 const roundLength = 40 * time.Second
 
 // round injects the faults of a schedule, ends them all, and waits until the cluster is
-// whole. A gentle one leaves the first nodes' processes alone, and measures them in the
-// end. False means that the run cannot go on.
-func (c *chaos) round(ctx context.Context, number int, gentle bool) bool {
+// whole. That of a soak measures the nodes in the end. False means that the run cannot
+// go on.
+func (c *chaos) round(ctx context.Context, number int) bool {
 	c.logf("ROUND %d", number)
 	began := time.Now()
 	end := began.Add(roundLength)
 	var all sync.WaitGroup
-	for _, f := range schedule(c.seed, number, roundLength, c.means, gentle) {
+	for _, f := range schedule(c.seed, number, roundLength, c.means, c.gentle, c.owed()) {
 		time.Sleep(time.Until(began.Add(f.at)))
 		machines := c.list()
 		m := machines[f.machine%len(machines)]
@@ -36,9 +36,10 @@ func (c *chaos) round(ctx context.Context, number int, gentle bool) bool {
 	}
 	for _, m := range c.list() {
 		m.spoilt.Store(false)
+		m.failing.Store(false)
 	}
 	c.compare(ctx)
-	if gentle {
+	if c.gentle {
 		if err := c.load.forget(ctx); err != nil {
 			c.problem("%v", err)
 			return false
@@ -65,6 +66,7 @@ func (c *chaos) inject(f fault, m *machine, end time.Time) {
 	err := f.kind.inject(c, f, m, func() { time.Sleep(time.Until(until)) })
 	switch {
 	case errors.Is(err, errNotNow):
+		c.logf("%s, %s: it had nothing to work on", f.kind.name, m.name)
 		return
 	case err != nil:
 		c.problem("%s, %s: %v", f.kind.name, m.name, err)

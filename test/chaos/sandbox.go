@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -89,8 +90,14 @@ func (m *means) missing() []string {
 	add("cuts and loss", m.noFilter)
 	add("slow links", m.noShaping)
 	add("disks that run full", m.noTmpfs)
-	add("power loss and failing syncs", m.noFUSE)
+	add("power loss and failing syncs (test/sim has them, without the operating system)", m.noFUSE)
 	return lines
+}
+
+// needed says what a complete run cannot do without: what any Linux gives to root. Some
+// kernels have no FUSE, or no queueing disciplines.
+func (m *means) needed() []string {
+	return slices.DeleteFunc([]string{m.noSandbox, m.noFilter, m.noTmpfs}, func(why string) bool { return why == "" })
 }
 
 // findMeans tries everything once. dir is a folder to try mounts in.

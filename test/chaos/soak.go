@@ -118,6 +118,18 @@ func grown(samples []usage) (table string, problems []string) {
 			problems = append(problems, fmt.Sprintf("%s grew from %.0f to %.0f %s", g.name, before/g.unit, after/g.unit, g.suffix))
 		}
 	}
+	b.WriteString("\nAfter each round:\n\n| at |")
+	for _, g := range growths {
+		b.WriteString(" " + strings.TrimSpace(g.name+" "+g.suffix) + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(growths)) + "\n")
+	for _, u := range samples {
+		fmt.Fprintf(&b, "| %v |", u.at.Round(time.Second))
+		for _, g := range growths {
+			fmt.Fprintf(&b, " %.0f |", g.of(u)/g.unit)
+		}
+		b.WriteString("\n")
+	}
 	return b.String(), problems
 }
 
