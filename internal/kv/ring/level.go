@@ -122,8 +122,7 @@ func (pl *placer) betterEnd(a, b int, out bool) bool {
 // closer tells whether the receiver of a comes earlier in the preference of its
 // partition than the receiver of b in that of its own.
 func (pl *placer) closer(a, b hop) bool {
-	return pl.ring.distance(partitionPoint(a.partition, pl.partitions), a.to) <
-		pl.ring.distance(partitionPoint(b.partition, pl.partitions), b.to)
+	return pl.distance(a.partition, a.to) < pl.distance(b.partition, b.to)
 }
 
 // hops calls fn with every allowed hop away from m (out) or to it.

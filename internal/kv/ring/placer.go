@@ -21,6 +21,8 @@ type placer struct {
 	has      []bool
 	inZone   []int   // [partition*zones+zone]: copies in current
 	held     [][]int // by member: partitions in current
+
+	distances [][]uint64 // by member, by partition; nil until one is asked for
 }
 
 func newPlacer(r *Ring, in AssignInput) *placer {
@@ -31,6 +33,7 @@ func newPlacer(r *Ring, in AssignInput) *placer {
 		previous: make([][]int, in.Partitions), current: make([][]int, in.Partitions),
 		had: make([]bool, in.Partitions*n), has: make([]bool, in.Partitions*n),
 		inZone: make([]int, in.Partitions*r.zones), held: make([][]int, n),
+		distances: make([][]uint64, n),
 	}
 	nodes := make([]int, r.zones)
 	for _, z := range r.zone {
@@ -126,8 +129,15 @@ func (pl *placer) drops(p, a, b int) bool {
 	if sa, sb := pl.surplus(a), pl.surplus(b); sa != sb {
 		return sa > sb
 	}
-	at := partitionPoint(p, pl.partitions)
-	return pl.ring.distance(at, a) > pl.ring.distance(at, b)
+	return pl.distance(p, a) > pl.distance(p, b)
+}
+
+// distance is how far from the point of partition p member m is: see Ring.distances.
+func (pl *placer) distance(p, m int) uint64 {
+	if pl.distances[m] == nil {
+		pl.distances[m] = pl.ring.distances(pl.partitions, m)
+	}
+	return pl.distances[m][p]
 }
 
 // fill adds the copies that p lacks, in its order of preference, and passes over
@@ -193,9 +203,8 @@ func (pl *placer) ordered(p int) []int {
 			out = append(out, m)
 		}
 	}
-	at := partitionPoint(p, pl.partitions)
 	slices.SortFunc(out[kept:], func(a, b int) int {
-		da, db := pl.ring.distance(at, a), pl.ring.distance(at, b)
+		da, db := pl.distance(p, a), pl.distance(p, b)
 		switch {
 		case da < db:
 			return -1

@@ -87,8 +87,10 @@ func (r *Ring) sorted() []point {
 			}
 		}
 		slices.SortFunc(r.points, func(a, b point) int {
-			// Two points at one position are as good as impossible, and ordered all the same.
-			return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.member, b.member))
+			if a.position == b.position { // as good as impossible, and ordered all the same
+				return cmp.Compare(a.member, b.member)
+			}
+			return cmp.Compare(a.position, b.position)
 		})
 	})
 	return r.points
@@ -195,12 +197,19 @@ func after(points []point, position uint64) int {
 	return i % len(points)
 }
 
-// distance returns how far clockwise from position the first point of member
-// is: the smaller, the more the partition at position prefers that member.
-func (r *Ring) distance(position uint64, member int) uint64 {
-	own := r.own[member]
-	i, _ := slices.BinarySearch(own, position)
-	return own[i%len(own)] - position // wraps around as the ring does
+// distances returns, by partition, how far clockwise from its point the first point of
+// member is: the smaller, the more the partition prefers that member.
+func (r *Ring) distances(partitions, member int) []uint64 {
+	own, next := r.own[member], 0
+	out := make([]uint64, partitions)
+	for p := range out { // partitions are in the order of the ring, as own is
+		position := partitionPoint(p, partitions)
+		for next < len(own) && own[next] < position {
+			next++
+		}
+		out[p] = own[next%len(own)] - position // wraps around as the ring does
+	}
+	return out
 }
 
 func (r *Ring) names(members []int) []string {
