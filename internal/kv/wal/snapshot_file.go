@@ -31,7 +31,10 @@ const (
 	snapshotBlock   = 64 << 10
 	snapshotHeader  = 8
 	snapshotContent = snapshotBlock - snapshotHeader
-	lastBlock       = 1 << 31
+	// snapshotPiece is after how many bytes a file is synced, so that a sync of the
+	// log never waits for all of it.
+	snapshotPiece = 1 << 20
+	lastBlock     = 1 << 31
 
 	temporarySuffix = ".tmp"
 )
@@ -90,6 +93,11 @@ func (w *SnapshotWriter) flush(flag uint32) {
 	w.off += int64(len(w.block))
 	w.number++
 	w.block = w.block[:snapshotHeader]
+	if w.off%snapshotPiece == 0 {
+		if err := w.file.SyncData(); err != nil {
+			w.err = fmt.Errorf("sync snapshot %s: %w", w.name, err)
+		}
+	}
 }
 
 // Commit makes the file durable under its name. It returns the file's size and

@@ -63,6 +63,23 @@ func TestASnapshotFileGivesBackWhatWasWritten(t *testing.T) {
 	}
 }
 
+func TestASyncOfTheLogNeverWaitsForAWholeSnapshotFile(t *testing.T) {
+	fs := crashfs.New()
+	require.NoError(t, fs.MkdirAll("/log/snapshots"))
+	w, err := wal.CreateSnapshotFile(fs, "/log/snapshots", "s")
+	require.NoError(t, err)
+	for range 10 {
+		before := fs.Count(crashfs.OpSync)
+		_, err = w.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+		_, err = w.Write(make([]byte, 64<<10)) // a block can still be open
+		require.NoError(t, err)
+		require.Greater(t, fs.Count(crashfs.OpSync), before, "every MiB is synced by itself")
+	}
+	_, _, err = w.Commit()
+	require.NoError(t, err)
+}
+
 func TestADamagedSnapshotFileIsNoticed(t *testing.T) {
 	fs := crashfs.New()
 	require.NoError(t, fs.MkdirAll("/log/snapshots"))
