@@ -27,7 +27,7 @@ import (
 
 const (
 	// retryAfter is the pause before a leader that did not take a call is asked
-	// again.
+	// again, unless there is news of another one.
 	retryAfter = 20 * time.Millisecond
 	// newsTimeout bounds the wait for news of a leader: news may get lost.
 	newsTimeout = 500 * time.Millisecond
@@ -122,8 +122,10 @@ func (n *Node) send(c *replica.Request, again bool) {
 	case c.Write && !n.waiting.enter(c, leader, again):
 		// it goes when those before it have gone
 	case leader == n.id:
+		c.Asked = leader
 		n.execute(c)
 	default:
+		c.Asked = leader
 		n.forward(leader, c)
 	}
 }
@@ -244,15 +246,18 @@ func (n *Node) later(v *view, c *replica.Request) {
 // or soon.
 func (n *Node) tryLater(v *view, c *replica.Request) {
 	left := c.Deadline - n.clock.Monotonic()
-	if v.routing.leader(c.Partition) != "" {
-		n.afterFunc(min(retryAfter, time.Duration(left)), func() { n.tryAgain(c.Partition) })
-		return
+	known, wait := v.routing.leader(c.Partition), time.Duration(0) // somebody else leads by now
+	switch known {
+	case "":
+		wait = newsTimeout
+	case c.Asked:
+		wait = retryAfter
 	}
 	var once sync.Once
 	again := func() { once.Do(func() { n.tryAgain(c.Partition) }) }
 	forget := v.routing.onChange(c.Partition, again)
-	n.afterFunc(min(newsTimeout, time.Duration(left)), func() { forget(); again() })
-	if v.routing.leader(c.Partition) != "" { // learned just before onChange
+	n.afterFunc(min(wait, time.Duration(left)), func() { forget(); again() })
+	if v.routing.leader(c.Partition) != known { // learned just before onChange
 		forget()
 		again()
 	}

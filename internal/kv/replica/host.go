@@ -35,9 +35,10 @@ type Request struct {
 	Deadline int64
 	// Waited: it was held back because nobody was known to lead its partition.
 	Waited bool
-	// Origin and Sequence are the host's own.
+	// Origin, Sequence and Asked, the node that it went to last, are the host's own.
 	Origin   any
 	Sequence uint64
+	Asked    cluster.NodeID
 	// Hold is until when, on the monotonic clock, the host may keep a read that has
 	// nothing to tell yet; 0 before it was first answered.
 	Hold int64
