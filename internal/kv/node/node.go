@@ -116,7 +116,9 @@ type Node struct {
 	tombstones map[uint32]uint64           // smallest allowed replica ID; guarded by replicasMu
 
 	draining atomic.Bool
-	beats    atomic.Int64 // monotonic time of the last tick of shard 0
+	// compacting: a replica writes a snapshot of its state.
+	compacting atomic.Bool
+	beats      atomic.Int64 // monotonic time of the last tick of shard 0
 
 	stopping chan struct{} // closed when Close begins
 	stopped  chan struct{} // closed when the shards have ended

@@ -75,6 +75,15 @@ func (d *doubter) Wake(*Replica) {}
 // Background implements Host.
 func (d *doubter) Background(func()) {}
 
+// BeginCompaction implements Host.
+func (d *doubter) BeginCompaction() bool { return false }
+
+// EndCompaction implements Host.
+func (d *doubter) EndCompaction() {}
+
+// Pace implements Host.
+func (d *doubter) Pace() (rest func()) { return func() {} }
+
 // Finish implements Host.
 func (d *doubter) Finish(*Request, Outcome) {}
 

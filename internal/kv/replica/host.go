@@ -81,6 +81,16 @@ type Host interface {
 	Wake(r *Replica)
 	// Background runs fn on a goroutine of its own.
 	Background(fn func())
+	// BeginCompaction tells whether the replica may write a snapshot of its state
+	// now. A node has one compaction under way at a time: many are due together, and
+	// each takes as much of the processor and of the disk as it is let.
+	BeginCompaction() bool
+	// EndCompaction makes room for the next; any goroutine may call it.
+	EndCompaction()
+	// Pace returns a function that long work off the owner's goroutine calls between
+	// small pieces. It makes the work yield to what clients wait for. Any goroutine
+	// may call Pace, one the function.
+	Pace() (rest func())
 	// Finish returns a request that was submitted.
 	Finish(req *Request, o Outcome)
 	// LeadershipChanged is called when the leader, the term or the

@@ -255,3 +255,22 @@ func TestASnapshotThatComesAgainLeavesTheFirstAlone(t *testing.T) {
 		require.Equal(t, "$1\r\nv\r\n", s.read(1001, "GET", "k"))
 	}
 }
+
+func TestACompactionWaitsUntilNoOtherIsUnderWay(t *testing.T) {
+	s := newStand(t)
+	s.r.SetSettings(cluster.Settings{CompactionOperations: 1, CompactionBytes: 1 << 20})
+	s.step(2, entriesOf(5, initialIndex, initialTerm, batch(2, 1, 1000, "INCR", "n")))
+	s.step(2, entriesOf(5, initialIndex+1, 5, batch(2, 2, 1000, "INCR", "n")))
+	s.sync()
+	s.compacting = 1
+	for range 3 {
+		s.r.Tick()
+		s.sync()
+	}
+	require.Empty(t, s.r.log.Snapshot().File)
+	s.compacting = 0
+	s.r.Tick()
+	s.sync()
+	require.NotEmpty(t, s.r.log.Snapshot().File)
+	require.Equal(t, 1, s.ended)
+}

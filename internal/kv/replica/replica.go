@@ -132,7 +132,7 @@ func New(o Options, recovered *wal.Replica) (*Replica, error) {
 					r.partition, r.id, s.Index, err)
 			}
 			if s.File != "" {
-				if err := r.load(st, s.File); err != nil {
+				if err := r.load(st, s.File, func() {}); err != nil {
 					return nil, fmt.Errorf("partition %d replica %d: %w", r.partition, r.id, err)
 				}
 			}

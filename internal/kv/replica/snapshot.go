@@ -33,11 +33,12 @@ func (r *Replica) Compact() { r.compact.wanted = true }
 func (r *Replica) maybeCompact() {
 	c := &r.compact
 	enough := c.wanted || c.operations >= r.settings.CompactionOperations || c.bytes >= r.settings.CompactionBytes
-	if c.running || !enough || r.applied < r.log.FirstIndex() {
+	if c.running || !enough || r.applied < r.log.FirstIndex() || !r.host.BeginCompaction() {
 		return
 	}
 	meta, err := json.Marshal(r.config)
 	if err != nil {
+		r.host.EndCompaction()
 		r.refuse(fmt.Errorf("encode the configuration: %w", err))
 		return
 	}
@@ -46,8 +47,10 @@ func (r *Replica) maybeCompact() {
 	c.running, c.wanted, c.operations, c.bytes = true, false, 0, 0
 	name := fmt.Sprintf("p%05d-r%d-%d.snap", r.partition, r.id, ref.Index)
 	r.host.Background(func() {
+		defer r.host.EndCompaction()
 		defer snap.Release()
-		err := r.write(ref, name, func(w io.Writer) error { _, err := snap.WriteTo(w); return err })
+		rest := r.host.Pace()
+		err := r.write(ref, name, func(w io.Writer) error { _, err := snap.WriteTo(pacedWriter{w, rest}); return err })
 		r.host.Post(r, func() { r.compacted(ref, err) })
 	})
 }
@@ -92,14 +95,14 @@ func (r *Replica) write(ref *wal.SnapshotRef, name string, body func(io.Writer) 
 	return nil
 }
 
-// load fills a store from a snapshot file.
-func (r *Replica) load(st *store.Store, name string) error {
+// load fills a store from a snapshot file. It calls rest between pieces.
+func (r *Replica) load(st *store.Store, name string, rest func()) error {
 	f, err := wal.OpenSnapshotFile(r.fs, r.dir, name)
 	if err != nil {
 		return fmt.Errorf("open snapshot %s: %w", name, err)
 	}
 	defer f.Close()
-	if err := st.Restore(f); err != nil {
+	if err := st.Restore(pacedReader{f, rest}); err != nil {
 		return fmt.Errorf("load snapshot %s: %w", name, err)
 	}
 	return nil
@@ -154,10 +157,11 @@ func (r *Replica) ReceiveSnapshot(from cluster.NodeID, h SnapshotHeader, body io
 	// The time keeps names of an earlier life apart: the log may start with such a file,
 	// and the one that comes now may have to go.
 	name := fmt.Sprintf("p%05d-r%d-%d-received-%d.snap", r.partition, r.id, h.Index, uint64(r.clock.WallMillis())<<8+r.received.Add(1))
-	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(w, body); return err }); err != nil {
+	rest := r.host.Pace()
+	if err := r.write(in.ref, name, func(w io.Writer) error { _, err := io.Copy(pacedWriter{w, rest}, body); return err }); err != nil {
 		return err
 	}
-	if err := r.load(in.store, name); err != nil {
+	if err := r.load(in.store, name, rest); err != nil {
 		return err
 	}
 	r.host.Post(r, func() { r.offer(from, in) })

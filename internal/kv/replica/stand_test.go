@@ -28,6 +28,8 @@ type stand struct {
 	sent     []*raftpb.Message // since the last look
 	posted   []func()
 	finished map[*Request]Outcome
+
+	compacting, ended int // compactions of others under way, and those that this replica ended
 }
 
 // newStand starts voter 1 of three on an empty log.
@@ -193,6 +195,15 @@ func (s *stand) Wake(*Replica) {}
 
 // Background implements Host.
 func (s *stand) Background(fn func()) { fn() }
+
+// BeginCompaction implements Host.
+func (s *stand) BeginCompaction() bool { return s.compacting == 0 }
+
+// EndCompaction implements Host.
+func (s *stand) EndCompaction() { s.ended++ }
+
+// Pace implements Host.
+func (s *stand) Pace() (rest func()) { return func() {} }
 
 // Finish implements Host.
 func (s *stand) Finish(c *Request, o Outcome) { s.finished[c] = o }
