@@ -112,6 +112,7 @@ func (r *Replica) applyConfChange(e *raftpb.Entry) error {
 		return nil
 	}
 	r.config = configOf(r.rn.ApplyConfChange(&cc), e.GetIndex(), &r.config, ctx.Nodes)
+	r.settleMembers()
 	before := r.state
 	r.setState()
 	r.logger.Info("configuration applied", "index", e.GetIndex(), "voters", r.config.Voters,

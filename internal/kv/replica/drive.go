@@ -72,6 +72,10 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 		}
 		r.heardLeader(raftMsg.GetTerm())
 	case raftpb.MsgApp:
+		if err := r.contradiction(raftMsg); err != nil {
+			r.refuse(err)
+			return
+		}
 		r.heardLeader(raftMsg.GetTerm())
 	case raftpb.MsgHeartbeatResp:
 		if r.leading && raftMsg.GetTerm() == r.raftTerm && m.Echo != 0 {

@@ -79,6 +79,7 @@ type Replica struct {
 	applied     uint64
 	appliedTerm uint64
 	config      cluster.Config
+	reported    cluster.Config // config, as far as its commit is on stable storage
 
 	proposals proposals
 	context   command.Context
@@ -136,7 +137,7 @@ func New(o Options, recovered *wal.Replica) (*Replica, error) {
 					return nil, fmt.Errorf("partition %d replica %d: %w", r.partition, r.id, err)
 				}
 			}
-			r.applied, r.appliedTerm = s.Index, s.Term
+			r.applied, r.appliedTerm, r.reported = s.Index, s.Term, r.config
 		}
 		h := recovered.HardState
 		hard = &raftpb.HardState{Term: new(h.Term), Vote: new(h.Vote), Commit: new(h.Commit)}

@@ -174,6 +174,12 @@ func (r *Replica) offer(from cluster.NodeID, in *incomingSnapshot) {
 		return
 	}
 	h := &in.header
+	if h.RaftTerm >= r.raftTerm {
+		if err := r.contradicts(h.Index, h.Term); err != nil {
+			r.refuse(err)
+			return
+		}
+	}
 	r.seen[h.From] = from
 	r.incoming[h.Index] = in
 	r.step(&raftpb.Message{
@@ -213,7 +219,7 @@ func (r *Replica) dropIncoming() {
 func (r *Replica) install(in *incomingSnapshot) {
 	h := &in.header
 	r.store.Store(in.store)
-	r.applied, r.appliedTerm, r.config = h.Index, h.Term, h.Config
+	r.applied, r.appliedTerm, r.config, r.reported = h.Index, h.Term, h.Config, h.Config
 	r.compact.operations, r.compact.bytes = 0, 0
 	r.setState()
 	r.settleBefore(h.Term)

@@ -73,7 +73,7 @@ func (r *Replica) goOnAlone(ref *wal.SnapshotRef, config cluster.Config, err err
 				return
 			}
 			hard := r.rn.BasicStatus().HardState
-			r.config = config
+			r.config, r.reported = config, config
 			r.endDoubt() // what this copy does not have, nobody has
 			r.proposals.unsynced = 0
 			r.generation++ // what the old group still waits for is void

@@ -41,7 +41,7 @@ func (r *Replica) publish() {
 		State:        r.state,
 		Reason:       r.reason,
 		AppliedIndex: r.applied,
-		Config:       r.config,
+		Config:       r.reported,
 		Doubtful:     r.Doubtful(),
 	}
 	if r.running() {

@@ -42,7 +42,7 @@ func (w *writer) encode(q *queued) {
 		w.encodeReplica(q, left)
 	}
 	w.urgent = w.urgent || !q.NoSync
-	w.pledged = w.pledged || q.Meta != nil || w.termOpen && !q.NoSync
+	w.pledged = w.pledged || q.Meta != nil || q.Pledge || w.termOpen && !q.NoSync
 	w.batch = append(w.batch, *q)
 }
 

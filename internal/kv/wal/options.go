@@ -19,7 +19,8 @@ const Always Sync = 0
 // Interval syncs at most once in d, which is at least a millisecond. Done then
 // runs when a write has reached the operating system: a crash of the process loses
 // nothing, a crash of the machine loses up to the last d of acknowledged writes.
-// Terms, votes, replicas that come and go, and Meta are synced at once all the same.
+// Terms, votes, replicas that come and go, pledges and Meta are synced at once all the
+// same.
 func Interval(d time.Duration) Sync { return Sync(max(d, time.Millisecond)) }
 
 // Options configure Open.

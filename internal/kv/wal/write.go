@@ -67,6 +67,9 @@ type Write struct {
 	// NoSync: this write alone is no reason for an fsync. Its Done then means
 	// that it survives the process, not that it survives the machine.
 	NoSync bool
+	// Pledge: others will rely on this write for good, so an Interval does not put its
+	// sync off.
+	Pledge bool
 	// Done, if not nil, runs on the writer's goroutine once the write is
 	// durable, in the order of Append. It must return quickly and may call
 	// Append.
