@@ -53,6 +53,12 @@ var replicaMutants = []mutant{
 		killers: []killer{{replicaTests, "."}, {nodeTests, "Expir|Clock"}},
 	},
 	{
+		name: "follow a group that has lost what is committed", breaks: "a leader counts nothing as confirmed that a copy does not have",
+		file: "internal/kv/replica/contradiction.go", in: "func (r *Replica) contradicts(",
+		old: "case err != nil || have == term:", new: "default:",
+		killers: []killer{{simTests, "TestAPowerLossOfAll"}},
+	},
+	{
 		name: "give back what may be committed", breaks: "a command of unknown outcome is not tried again",
 		file: "internal/kv/replica/propose.go", in: "func (r *Replica) expireCalls(",
 		old: "r.host.Finish(c, Unknown)", new: "r.host.Finish(c, NotExecuted)",

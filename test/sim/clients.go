@@ -24,6 +24,9 @@ type clients struct {
 	ops     []*operation
 	byToken map[string]*operation
 	resting bool
+
+	versions map[version]string // the value that each version names
+	anyReads []*anyRead
 }
 
 type outcome uint8
@@ -54,6 +57,18 @@ type operation struct {
 	landed  int        // how often it is in the log
 	index   uint64     // its place there
 	before  *operation // a write that was sent just before this one
+
+	decode   func(reply string) string // what the history gets for a reply that is no error; nil: the reply
+	repeated bool                      // it is sent several times, and executed once
+	answers  string                    // what the first of them was answered
+
+	// In milliseconds since 1970, of keys that expire:
+	ttl       int64
+	low, high int64 // what clock a read can have been judged by
+	stamp     int64 // the time of the log entry
+
+	lost     bool  // it was in the log, until all machines lost their power
+	restored state // what a power loss left of the key
 }
 
 func (o *operation) String() string {
@@ -70,6 +85,10 @@ func token(args [][]byte) string {
 		return string(args[2])
 	case len(args) > 2 && name == "RINGKV.EXEC":
 		return markIn(args[1])
+	case len(args) == 5 && (name == "RINGKV.WRITE" || name == "RINGKV.DELETE"):
+		return string(args[4])
+	case len(args) > 2 && name == "RINGKV.WRITEONCE":
+		return string(args[2])
 	}
 	return ""
 }
@@ -90,7 +109,7 @@ func (c *clients) next(client int) {
 	if c.resting {
 		return
 	}
-	random := c.w.random("client " + strconv.Itoa(client))
+	random := c.w.clientRandom(client)
 	again := func() {
 		c.w.after(between(random, time.Millisecond, 60*time.Millisecond), nil, func() { c.next(client) })
 	}
@@ -153,6 +172,7 @@ func (c *clients) submit(p *process, batch []*operation, done func()) {
 		calls[i] = command.NewCall(spec, args, 2)
 		calls[i].OnComplete = func(call *command.Call) {
 			if o.outcome == pending && !p.dead && !p.m.fs.Stopped() {
+				o.high = c.w.latest()
 				o.settle(c.w.now, string(call.Out.Buf))
 				c.w.note(uint64(o.id), uint64(o.outcome))
 				if left--; left == 0 && !gone {
@@ -190,6 +210,9 @@ func (o *operation) settle(now int64, reply string) {
 		o.outcome = refused
 	default:
 		o.outcome = answered
+		if o.decode != nil {
+			o.reply = o.decode(reply)
+		}
 	}
 }
 
@@ -212,7 +235,11 @@ func (c *clients) silence() map[string]time.Duration {
 type state struct {
 	present bool
 	value   string
+	expire  int64 // milliseconds since 1970; only of keys that expire
 }
+
+// valued is the state with a value.
+func valued(v string) state { return state{present: true, value: v} }
 
 // bulk is the reply to GET.
 func (s state) bulk() string {
@@ -229,16 +256,22 @@ func step(s state, o *operation) (reply string, next state) {
 	switch o.args[0] {
 	case "TRANSFER", "LOOK", "CAS":
 		return pairStep(s, o)
+	case "PUTIF", "DELETEIF":
+		return conditionStep(s, o)
+	case "LEND", "LENDFIRST":
+		return lendStep(s, o)
+	case "RESTORE":
+		return "", o.restored
 	case "GET":
 		return s.bulk(), s
-	case "INCRBY":
+	case "INCRBY", "ONCE":
 		n, _ := strconv.Atoi(s.value)
 		by, _ := strconv.Atoi(o.args[2])
-		return fmt.Sprintf(":%d\r\n", n+by), state{true, strconv.Itoa(n + by)}
+		return fmt.Sprintf(":%d\r\n", n+by), valued(strconv.Itoa(n + by))
 	case "APPEND":
-		return fmt.Sprintf(":%d\r\n", len(s.value)+len(o.args[2])), state{true, s.value + o.args[2]}
+		return fmt.Sprintf(":%d\r\n", len(s.value)+len(o.args[2])), valued(s.value + o.args[2])
 	}
-	next = state{true, o.args[2]}
+	next = valued(o.args[2])
 	switch option := slices.Concat(o.args, []string{""})[3]; {
 	case option == "GET":
 		return s.bulk(), next
@@ -251,22 +284,33 @@ func step(s state, o *operation) (reply string, next state) {
 var model = porcupine.Model{
 	Init: func() any { return state{} },
 	Step: func(s, in, out any) (bool, any) {
-		reply, next := step(s.(state), in.(*operation))
+		o := in.(*operation)
+		if o.args[0] == "PEEK" {
+			return mayShow(s.(state), o), s
+		}
+		reply, next := step(s.(state), o)
 		return out == nil || out.(string) == reply, next
 	},
 }
 
 // check judges everything that the clients did and saw.
 func (c *clients) check() {
+	if c.w.oracle.loss.at > 0 && !c.w.oracle.whole {
+		return // what is left is judged by the entries that were seen
+	}
+	c.restore()
 	byKey := map[string][]porcupine.Operation{}
 	for _, o := range c.ops {
 		switch {
-		case o.landed > 1:
+		case o.landed > 1 && !o.repeated:
 			c.w.fail("a write was executed %d times: %v", o.landed, o)
-		case o.write && o.outcome == answered && o.landed == 0 && c.w.oracle.whole:
+		case o.write && o.outcome == answered && o.landed == 0 && c.w.oracle.whole && !c.w.oracle.loss.excuses(o):
 			c.w.fail("an acknowledged write is in no log: %v", o)
 		case o.write && o.outcome == refused && o.landed > 0:
 			c.w.fail("a write that was refused was executed: %v", o)
+		}
+		if o.low > 0 && !c.w.oracle.whole {
+			continue // a key that expires is judged by the times of all entries
 		}
 		if o.before != nil && o.landed > 0 && o.before.landed > 0 && o.before.index > o.index {
 			c.w.fail("a pipelined write overtook the one before it:\n  %v\n  %v", o.before, o)
@@ -275,6 +319,8 @@ func (c *clients) check() {
 		switch {
 		case o.outcome == answered:
 			p.Output, p.Return = o.reply, o.ret
+		case o.lost || o.landed > 0 && o.call < c.w.oracle.loss.at:
+			p.Return = c.w.oracle.loss.at - 1 // nothing that was under way outlived that
 		case o.write && o.landed > 0:
 			p.Return = c.settledBy(o)
 		case o.write && !c.w.oracle.whole && o.outcome != refused:

@@ -59,6 +59,13 @@ var kinds = []kind{
 			m.start()
 		})
 	}, false, true},
+	{"power loss of all", 2, func(w *world, f Fault, _ *machine) {
+		if f.N%2 == 0 {
+			w.losePower(f)
+			return
+		}
+		w.membersChanged = func() { w.losePower(f) }
+	}, false, false},
 	{"kill", 6, func(w *world, f Fault, m *machine) {
 		if m.process != nil {
 			m.process.kill()
@@ -113,7 +120,10 @@ var kinds = []kind{
 			}
 		}
 	}, false, false},
-	{"wall clock jump", 2, func(w *world, f Fault, m *machine) { m.wall += int64(f.N%7200-3600) * 1000 }, false, false},
+	{"wall clock jump", 2, func(w *world, f Fault, m *machine) {
+		m.wall += int64(f.N%7200-3600) * 1000
+		w.noteClock(m)
+	}, false, false},
 	{"hand-over", 5, func(w *world, f Fault, m *machine) {
 		if m.process == nil || m.running() == nil {
 			return
@@ -253,7 +263,7 @@ func (w *world) inject(f Fault) {
 		w.faults++
 		w.logf("FAULT %v (%s)", f, m.name)
 		if k.loses {
-			w.oracle.rotten = true
+			w.oracle.rotten, w.oracle.damaged = true, true
 		}
 		k.inject(w, f, m)
 		return
@@ -269,6 +279,30 @@ func (w *world) losing(m *machine) bool {
 		}
 	}
 	return false
+}
+
+// losePower takes the power from all machines at once. They come back one by one.
+func (w *world) losePower(f Fault) {
+	w.membersChanged = nil
+	if w.config.Interval && !w.oracle.expectLoss() {
+		return
+	}
+	random := w.random("power")
+	for _, m := range w.machines {
+		keep := float64(f.N/2%3) / 2
+		if f.N/6%2 == 0 {
+			keep = 0 // all of them end where they were synced last, and nothing is torn
+		}
+		switch {
+		case m.gone:
+			continue
+		case m.process != nil:
+			m.process.end(keep)
+		default: // it may have unsynced writes of a process that was killed
+			m.fs = m.fs.Crash(keep, random.Uint64())
+		}
+		w.restart(m, between(random, 50*time.Millisecond, f.For+50*time.Millisecond))
+	}
 }
 
 func (w *world) restart(m *machine, d time.Duration) {

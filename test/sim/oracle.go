@@ -23,10 +23,14 @@ type oracle struct {
 	removed map[heldKey]uint64            // the highest replica ID that a node confirmed to have removed
 	logs    map[uint32]map[uint64]entry   // what was applied at each index
 	last    map[uint32]uint64             // the highest index that was applied
+	members map[uint32]uint64             // the newest configuration that a replica had
+	stamps  map[uint32]int64              // newest time of an entry that was applied; milliseconds since 1970
 	states  map[stateKey]uint64           // hash of the state by revision
 	seen    map[*replica.Replica]*view
+	loss    loss
 	whole   bool // every applied entry was seen
-	rotten  bool // files were damaged
+	rotten  bool // a replica may be refused
+	damaged bool // what was on stable storage was taken away
 	checks  int
 }
 
@@ -53,6 +57,8 @@ type stateKey struct {
 type entry struct {
 	term uint64
 	sum  uint32
+	seen int64        // true time
+	ops  []*operation // that it carries
 }
 
 // view is how far the oracle has looked at a replica.
@@ -61,7 +67,7 @@ type view struct{ applied, revision uint64 }
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, whole: true, leaders: map[termKey]uint64{}, homes: map[replicaKey]cluster.NodeID{}, removed: map[heldKey]uint64{},
-		logs: map[uint32]map[uint64]entry{}, last: map[uint32]uint64{}, states: map[stateKey]uint64{}, seen: map[*replica.Replica]*view{},
+		logs: map[uint32]map[uint64]entry{}, last: map[uint32]uint64{}, members: map[uint32]uint64{}, stamps: map[uint32]int64{}, states: map[stateKey]uint64{}, seen: map[*replica.Replica]*view{},
 	}
 }
 
@@ -117,6 +123,48 @@ func (o *oracle) look() {
 			o.lookAt(m.process)
 		}
 	}
+	o.lookAtConfirmed()
+}
+
+// lookAtConfirmed checks that what leaders count as confirmed is there: a copy that says
+// that it has an entry, and has another one, makes majorities that are none.
+func (o *oracle) lookAtConfirmed() {
+	if o.damaged {
+		return
+	}
+	type copied struct {
+		status cluster.ReplicaStatus
+		log    *wal.Group
+	}
+	copies := map[replicaKey]copied{}
+	var leaders []copied
+	for _, m := range o.w.machines {
+		if m.running() == nil {
+			continue
+		}
+		for _, r := range m.process.node.Replicas() {
+			c := copied{r.Status(), m.process.node.Log().Group(r.Partition())}
+			copies[replicaKey{r.Partition(), r.ID()}] = c
+			if len(c.status.Progress) > 0 {
+				leaders = append(leaders, c)
+			}
+		}
+	}
+	for _, l := range leaders {
+		for _, p := range l.status.Progress {
+			c, here := copies[replicaKey{l.status.Partition, p.ID}]
+			if !here || c.status.State == cluster.ReplicaRefused || c.status.Term != l.status.Term {
+				continue
+			}
+			wanted, err := l.log.Term(p.Match)
+			if err != nil {
+				continue
+			}
+			if has, err := c.log.Term(p.Match); err == nil && has != wanted {
+				o.w.fail("replica %d of partition %d has confirmed entry %d of term %d, but has one of term %d", p.ID, l.status.Partition, p.Match, wanted, has)
+			}
+		}
+	}
 }
 
 // lookAt compares a node's replicas with all that was seen before.
@@ -134,6 +182,7 @@ func (o *oracle) lookAt(p *process) {
 		if s.State != cluster.ReplicaEmpty {
 			o.lives(p, r.Partition(), r.ID())
 		}
+		o.lookAtMembers(&s)
 		v := o.seen[r]
 		if v == nil {
 			v = &view{}
@@ -141,6 +190,15 @@ func (o *oracle) lookAt(p *process) {
 		}
 		o.lookAtEntries(p, r, v, s.AppliedIndex)
 		o.lookAtState(p, r, v)
+	}
+}
+
+// lookAtMembers notices a configuration that nobody has had before.
+func (o *oracle) lookAtMembers(s *cluster.ReplicaStatus) {
+	was := o.members[s.Partition]
+	o.members[s.Partition] = max(was, s.Config.Index)
+	if fn := o.w.membersChanged; fn != nil && was > 0 && s.Config.Index > was {
+		o.w.after(0, nil, fn)
 	}
 }
 
@@ -162,14 +220,20 @@ func (o *oracle) lookAtEntries(p *process, r *replica.Replica, v *view, applied 
 			return
 		}
 		for _, e := range es {
-			now := entry{e.Term, crc32.ChecksumIEEE(e.Data)}
+			if o.loss.took(r.Partition(), e) {
+				continue
+			}
+			now := entry{term: e.Term, sum: crc32.ChecksumIEEE(e.Data), seen: o.w.now}
+			if o.loss.shows(r.Partition(), e) {
+				o.forget(r.Partition(), e.Index)
+			}
 			was, known := log[e.Index]
-			if known && was != now {
+			if known && (was.term != now.term || was.sum != now.sum) {
 				o.w.fail("%s applied another entry %d of partition %d (term %d) than others (term %d)", p.m.name, e.Index, r.Partition(), now.term, was.term)
 			}
 			if !known {
+				now.ops = o.landed(r.Partition(), e)
 				log[e.Index] = now
-				o.landed(r.Partition(), e)
 			}
 		}
 	}
@@ -183,30 +247,38 @@ func (o *oracle) lookAtEntries(p *process, r *replica.Replica, v *view, applied 
 	o.checks++
 }
 
-// landed settles the operations that an entry carries.
-func (o *oracle) landed(partition uint32, e wal.Entry) {
+// landed settles the operations that an entry carries, and returns them.
+func (o *oracle) landed(partition uint32, e wal.Entry) (ops []*operation) {
 	if raftpb.EntryType(e.Kind) != raftpb.EntryNormal || len(e.Data) == 0 {
-		return
+		return nil
 	}
 	batch, err := command.DecodeBatch(e.Data)
 	if err != nil {
 		o.w.fail("entry %d of partition %d: %v", e.Index, partition, err)
-		return
+		return nil
 	}
+	if batch.Now > o.w.latest() {
+		o.w.fail("entry %d of partition %d is of %d, but no clock shows more than %d", e.Index, partition, batch.Now, o.w.latest())
+	}
+	o.stamps[partition] = max(o.stamps[partition], batch.Now)
 	for n := uint64(0); ; n++ {
 		args, ok := batch.Next(nil)
 		if !ok {
-			return
+			return ops
 		}
 		if op := o.w.clients.byToken[token(args)]; op != nil {
+			ops = append(ops, op)
 			if op.landed++; op.landed == 1 {
-				op.index = e.Index<<20 + n
+				op.index, op.stamp = e.Index<<20+n, batch.Now
 			}
 		}
 	}
 }
 
 func (o *oracle) lookAtState(p *process, r *replica.Replica, v *view) {
+	if o.loss.at > 0 {
+		return // a copy that goes on from what others forgot is not found out at once
+	}
 	st := r.Store()
 	st.RLock()
 	defer st.RUnlock()
@@ -219,6 +291,31 @@ func (o *oracle) lookAtState(p *process, r *replica.Replica, v *view) {
 		o.w.fail("%s has another state of partition %d at revision %d than others", p.m.name, r.Partition(), v.revision)
 	}
 	o.states[k] = hash
+}
+
+// atRest says what keeps all copies of a partition from being the same, or "".
+func (o *oracle) atRest() string {
+	type content struct{ revision, hash uint64 }
+	contents := map[uint32]content{}
+	for _, m := range o.w.machines {
+		if m.running() == nil {
+			continue
+		}
+		for _, r := range m.process.node.Replicas() {
+			if r.Status().State != cluster.ReplicaRunning {
+				continue
+			}
+			st := r.Store()
+			st.RLock()
+			now := content{st.Revision(), st.Hash()}
+			st.RUnlock()
+			if was, known := contents[r.Partition()]; known && was != now {
+				return fmt.Sprintf("copies of partition %d have revisions %d and %d, and states %x and %x", r.Partition(), was.revision, now.revision, was.hash, now.hash)
+			}
+			contents[r.Partition()] = now
+		}
+	}
+	return ""
 }
 
 // near is how many entries a replica may be behind under load and still count as

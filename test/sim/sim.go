@@ -24,9 +24,11 @@ type Config struct {
 	FaultEvery time.Duration
 	// ReadIndex turns leases off.
 	ReadIndex bool
-	// Interval acknowledges what the operating system has. Then only processes end,
-	// and no machine loses its power: that may lose what was acknowledged.
+	// Interval acknowledges what the operating system has. Then processes end, but no
+	// machine alone loses its power: all do at once, at most once, see loss.
 	Interval bool
+	// Loads are clients beyond those that every run has; see loads.
+	Loads []string `json:",omitempty"`
 	// Faults is the schedule; nil makes one up from the seed.
 	Faults []Fault
 	// Log takes what happens, for people; nil for nothing.
@@ -50,6 +52,7 @@ type Result struct {
 	Stops      int // of a process in the middle of something
 	Operations int
 	Answered   int
+	Lost       int           // of those answered, by a power loss that may do that
 	Checks     int           // applied indexes that were compared
 	Recovery   time.Duration // from the end of the faults until all was well
 	// Silence is the longest time without an answer to an operation of a kind.
@@ -60,7 +63,7 @@ type Result struct {
 func Random(seed uint64) Config {
 	random := rand.New(rand.NewPCG(seed, 0xc0f16))
 	replicas := []int{1, 2, 3, 3, 3, 3, 3, 5}[random.IntN(8)]
-	return Config{
+	c := Config{
 		Seed:       seed,
 		Machines:   max(replicas, 3+random.IntN(3)),
 		Partitions: 1 << random.IntN(3),
@@ -70,6 +73,15 @@ func Random(seed uint64) Config {
 		FaultEvery: time.Duration(300+random.IntN(2000)) * time.Millisecond,
 		ReadIndex:  random.IntN(4) == 0,
 	}
+	for _, l := range loads {
+		if random.IntN(2) == 0 {
+			c.Loads = append(c.Loads, l.name)
+		}
+	}
+	if c.Interval && random.IntN(3) > 0 {
+		c.Loads = nil // these are not judged across a loss of power
+	}
+	return c
 }
 
 // Run runs a cluster under faults, heals it, and judges.
@@ -80,7 +92,7 @@ func Run(c Config) Result {
 	w := &world{config: c, replicas: c.Replicas, trace: fnv.New64a(), streams: map[string]*rand.Rand{}, log: c.Log}
 	defer w.seedSecrets()()
 	w.network = &network{w: w, cut: map[[2]string]int64{}}
-	w.clients = &clients{w: w, byToken: map[string]*operation{}}
+	w.clients = &clients{w: w, byToken: map[string]*operation{}, versions: map[version]string{}}
 	w.oracle = newOracle(w)
 	w.store = &recordStore{record: &coordinator.Record{}}
 	for range c.Machines {
@@ -90,6 +102,7 @@ func Run(c Config) Result {
 	w.oracle.watch()
 	w.clients.start()
 	w.clients.startTransactors()
+	w.clients.startLoads()
 	w.watchers = &watchers{w: w, told: map[stateKey]string{}}
 	w.watchers.start()
 	for _, f := range c.Faults {
@@ -100,8 +113,11 @@ func Run(c Config) Result {
 	w.clients.resting = true
 	w.runUntil(w.now + int64(25*time.Second)) // longer than any call
 	w.oracle.look()
+	w.rest()
+	w.clients.lookAtLast()
 	if w.failure == nil {
 		w.clients.check()
+		w.clients.checkAny()
 		w.watchers.check(w.clients.ops)
 	}
 	failure := w.failure
@@ -113,6 +129,9 @@ func Run(c Config) Result {
 	for _, o := range w.clients.ops {
 		if o.outcome == answered {
 			r.Answered++
+			if o.lost {
+				r.Lost++
+			}
 		}
 	}
 	return r
@@ -165,6 +184,18 @@ func (w *world) heal() time.Duration {
 	return time.Duration(w.now - from)
 }
 
+// rest waits until all copies are the same, which they soon are without load.
+func (w *world) rest() {
+	why := ""
+	for range 50 {
+		if why = w.oracle.atRest(); why == "" || w.failure != nil {
+			return
+		}
+		w.runUntil(w.now + int64(100*time.Millisecond))
+	}
+	w.fail("without load, %s", why)
+}
+
 // drain lets the goroutines of coordinators end, and the coroutines of processes.
 func (w *world) drain() {
 	for _, o := range slices.Clone(w.operator) {
@@ -188,5 +219,6 @@ func (w *world) addMachine() *machine {
 		rate: 0.955 + 0.09*random.Float64(), wall: random.Int64N(2000) - 1000,
 	}
 	w.machines = append(w.machines, m)
+	w.noteClock(m)
 	return m
 }

@@ -33,11 +33,11 @@ func (c *clients) nextTransaction(client int) {
 	if c.resting {
 		return
 	}
-	random := c.w.random("client " + strconv.Itoa(client))
+	random := c.w.clientRandom(client)
 	again := func() {
 		c.w.after(between(random, time.Millisecond, 100*time.Millisecond), nil, func() { c.nextTransaction(client) })
 	}
-	tag, kind := fmt.Sprintf("{pair%d}", random.IntN(pairCount)), random.IntN(3)
+	tag, kind := pairTag(random.IntN(pairCount)), random.IntN(3)
 	p := c.w.machines[random.IntN(len(c.w.machines))].process
 	if p == nil || p.node == nil {
 		again()
@@ -57,6 +57,8 @@ func (c *clients) nextTransaction(client int) {
 		c.compareAndSet(client, p, tag+"c", again)
 	}
 }
+
+func pairTag(i int) string { return fmt.Sprintf("{pair%d}", i) }
 
 // add makes an operation that is no single command of Redis.
 func (c *clients) add(client int, key, name string, write bool) *operation {
@@ -154,7 +156,7 @@ func pairStep(s state, o *operation) (reply string, next state) {
 	case "TRANSFER":
 		n, _ := strconv.Atoi(s.value)
 		by, _ := strconv.Atoi(o.args[2])
-		return fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n+OK\r\n", n+by, -n-by), state{true, strconv.Itoa(n + by)}
+		return fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n+OK\r\n", n+by, -n-by), valued(strconv.Itoa(n + by))
 	case "LOOK":
 		if !s.present {
 			return "*2\r\n$-1\r\n$-1\r\n", s
@@ -165,5 +167,5 @@ func pairStep(s state, o *operation) (reply string, next state) {
 	if now := s.bulk(); now != o.args[3] {
 		return "*-1\r\n", s
 	}
-	return "*1\r\n+OK\r\n", state{true, mark(o.args[2])}
+	return "*1\r\n+OK\r\n", valued(mark(o.args[2]))
 }

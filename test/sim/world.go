@@ -13,6 +13,7 @@ import (
 	"hash/fnv"
 	"io"
 	mrand "math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -36,6 +37,10 @@ type world struct {
 	store    *recordStore
 	faults   int // that took effect
 	stops    int // of a process in the middle of an event
+	// membersChanged runs, once, when a change of members has been applied; nil for nothing.
+	membersChanged func()
+	// earliest and latest wall clock that a machine ever had, in milliseconds off.
+	slowest, fastest int64
 
 	task    *task // the coroutine that runs, if any
 	inStop  bool  // a process is stopped in the middle of an event
@@ -79,6 +84,11 @@ func (w *world) random(purpose string) *mrand.Rand {
 		w.streams[purpose] = r
 	}
 	return r
+}
+
+// clientRandom returns a client's stream of random numbers.
+func (w *world) clientRandom(client int) *mrand.Rand {
+	return w.random("client " + strconv.Itoa(client))
 }
 
 // secrets is what crypto/rand reads from: node IDs, salts, election timeouts.
