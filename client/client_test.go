@@ -231,7 +231,7 @@ func TestAWriteThatNobodyAnsweredHasAnUnknownOutcome(t *testing.T) {
 	c, err := client.New(l.Addr().String())
 	require.NoError(t, err)
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err = c.Put(ctx, "k", []byte("v"))
 	require.ErrorIs(t, err, client.ErrOutcomeUnknown)

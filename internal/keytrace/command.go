@@ -20,7 +20,7 @@ var ErrNoNode = errors.New("no node takes the command")
 
 // copiesWait is how long a write waits for the copies beyond those that made it
 // acknowledged, only to tell of them.
-const copiesWait = 2 * time.Second
+const copiesWait = 5 * time.Second
 
 // Get reads the key from the first node, in the ring's order, that answers. found
 // is false if there is no such key.

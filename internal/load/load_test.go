@@ -41,7 +41,7 @@ func newLoad(t *testing.T, o Options) *Load {
 }
 
 // budget is more than any step of these tests needs.
-const budget = 20 * time.Second
+const budget = time.Minute
 
 func withBudget(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), budget)
@@ -290,7 +290,7 @@ func TestPauseIsMeasuredFromTheWishToTheSuccess(t *testing.T) {
 	l.Phase("calm")
 	require.Eventually(t, func() bool { return done(500)(l.Stats()) }, budget, time.Millisecond)
 
-	const outage = 300 * time.Millisecond
+	const outage = 2 * time.Second // longer than a busy machine lets anybody wait
 	l.Phase("outage")
 	s.stop()
 	stopped := time.Now()
@@ -316,10 +316,10 @@ func TestPauseIsMeasuredFromTheWishToTheSuccess(t *testing.T) {
 	stats := l.Stats()
 	outagePause := stats.Phase("outage").LongestPause()
 	require.GreaterOrEqual(t, outagePause.Millis.Duration(), outage)
-	require.Less(t, outagePause.Millis.Duration(), length+2*time.Second)
-	require.WithinDuration(t, stopped, outagePause.At, time.Second)
+	require.Less(t, outagePause.Millis.Duration(), length+10*time.Second)
+	require.WithinDuration(t, stopped, outagePause.At, 10*time.Second)
 	require.Contains(t, outagePause.Key, l.options.Prefix)
-	require.GreaterOrEqual(t, stats.Phase("outage").Writes.Gap.Millis.Duration(), outage)
+	require.GreaterOrEqual(t, stats.Phase("outage").Writes.Gap.Millis.Duration(), outage/2)
 	require.Less(t, stats.Phase("after").LongestPause().Millis.Duration(), outage)
 	require.Equal(t, stats.Total.LongestPause(), outagePause)
 	require.GreaterOrEqual(t, stats.Total.Writes.Latency.Max+stats.Total.Reads.Latency.Max, MillisOf(outage))
@@ -345,7 +345,7 @@ func TestUnreadKeysAreNotCalledRight(t *testing.T) {
 	l := newLoad(t, Options{Addresses: []string{s.address()}})
 	require.NoError(t, l.Fill(withBudget(t)))
 	s.do(func() { s.getError = "-CLUSTERDOWN no leader\r\n" })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	v := l.Verify(ctx)
 	require.False(t, v.OK())

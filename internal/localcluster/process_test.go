@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const budget = 20 * time.Second
+const budget = time.Minute
 
 func start(t *testing.T, kind string, change func(*processSpec)) *process {
 	t.Helper()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringkv/ringkv/internal/localcluster"
 )
 
 func TestWatchTellsWhatHappensWhileItHappens(t *testing.T) {
@@ -96,6 +98,7 @@ func TestPlanRingAndBenchWorkOnARunningCluster(t *testing.T) {
 	content, err = os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, "image/png", http.DetectContentType(content))
+	c.await("the new keys are counted", func(s localcluster.Status) bool { return s.Keys == 1000 })
 	require.Contains(t, c.must("stats"), "keys                1000")
 	c.stop()
 }

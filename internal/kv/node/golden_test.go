@@ -67,7 +67,7 @@ func goldenVolume(t *testing.T) []byte {
 		require.Eventually(t, func() bool {
 			files, err := filepath.Glob(filepath.Join(s.dir, snapshotDir, "*.snap"))
 			return err == nil && len(files) == 4
-		}, 20*time.Second, 20*time.Millisecond)
+		}, patience, 20*time.Millisecond)
 		for _, w := range goldenWrites {
 			require.NotContains(t, s.do(w...), "-ERR", w)
 		}

@@ -36,12 +36,12 @@ func TestEveryCopyOfAKeyTellsTheVersionOfTheSameWrite(t *testing.T) {
 			}
 		}
 		return copies == 2 && leaders == 1
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 
 	require.Equal(t, ":1\r\n", seats[2].do("DEL", "apple"))
 	require.Eventually(t, func() bool {
 		return !inspect(seats[0]).Found && !inspect(seats[1]).Found && !inspect(seats[2]).Found
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 func TestCopiesOfAPartitionHaveOneState(t *testing.T) {
@@ -59,7 +59,7 @@ func TestCopiesOfAPartitionHaveOneState(t *testing.T) {
 			}
 		}
 		return len(held) == 2 && held[0].Hash == held[1].Hash && held[0].Hash != ""
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	before, err := seats[0].node.PartitionState(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, "+OK\r\n", seats[0].do("SET", "apple", "2"))
@@ -67,7 +67,7 @@ func TestCopiesOfAPartitionHaveOneState(t *testing.T) {
 		after, err := seats[0].node.PartitionState(t.Context(), 0)
 		require.NoError(t, err)
 		return after.Revision == 2 && after.Hash != before.Hash
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 func TestANodeWithoutAClusterHasNoKeys(t *testing.T) {

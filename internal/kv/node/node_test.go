@@ -19,6 +19,9 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/wal"
 )
 
+// patience is longer than anything takes on a busy machine.
+const patience = time.Minute
+
 // seat is one node of a test cluster, on the loopback interface.
 type seat struct {
 	t    testing.TB
@@ -53,11 +56,15 @@ func (s *seat) clusterAddress() string { return s.name + ".kv:6380" }
 func (s *seat) start() {
 	n, err := Open(Options{
 		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.address(), RESPAddress: s.name + ":6379", ClusterAddress: s.clusterAddress(), Log: s.log,
-		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		CallTimeout: patience, // an election may take its time on a busy machine
+		Logger:      slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	require.NoError(s.t, err)
-	l, err := net.Listen("tcp", s.address())
-	require.NoError(s.t, err)
+	var l net.Listener
+	require.Eventually(s.t, func() bool { // the port may be another's for a moment
+		l, err = net.Listen("tcp", s.address())
+		return err == nil
+	}, patience, time.Millisecond, "%s", s.address())
 	mux := http.NewServeMux()
 	mux.Handle("/peer/", n.Transport().Handler())
 	s.node, s.http = n, &http.Server{Handler: mux}
@@ -80,7 +87,7 @@ func (s *seat) stopNoticed(others ...*seat) {
 	id := s.node.ID()
 	s.stop()
 	for _, o := range others {
-		require.Eventually(s.t, func() bool { return !o.node.Transport().Linked(id) }, 20*time.Second, time.Millisecond)
+		require.Eventually(s.t, func() bool { return !o.node.Transport().Linked(id) }, patience, time.Millisecond)
 	}
 }
 
@@ -137,7 +144,7 @@ func waitReady(t testing.TB, seats ...*seat) {
 			}
 		}
 		return true
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }
 
 func (s *seat) do(args ...string) string { return s.submit(s.newCall(args...)) }
@@ -163,7 +170,7 @@ func (s *seat) submit(c *command.Call) string {
 	s.node.Submit([]*command.Call{c})
 	select {
 	case <-c.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * patience):
 		s.t.Fatalf("%q was not answered", c.Args)
 	}
 	return string(c.Wait())
@@ -228,7 +235,7 @@ func TestWithoutAQuorumAWriteIsRefusedAndNotExecutedLater(t *testing.T) {
 	}
 	seats[1].stop()
 	seats[2].stop()
-	require.Eventually(t, func() bool { ok, _ := seats[0].node.Ready(); return !ok }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { ok, _ := seats[0].node.Ready(); return !ok }, patience, 20*time.Millisecond)
 	require.Contains(t, seats[0].do("SET", "k", "v"), "-CLUSTERDOWN")
 	seats[1].start()
 	waitReady(t, seats[0], seats[1])

@@ -23,13 +23,13 @@ func TestASurvivorOfTwoGoesOnAloneWithAllThatWasAcknowledged(t *testing.T) {
 
 	require.ErrorIs(t, survivor.node.ForceSoleVoter(context.Background(), request), cluster.ErrConflict, "there is a leader")
 	other.stop()
-	require.Eventually(t, func() bool { return status().Leader == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return status().Leader == 0 }, patience, 10*time.Millisecond)
 	late := request
 	late.ExpectedIndex++
 	require.ErrorIs(t, survivor.node.ForceSoleVoter(context.Background(), late), cluster.ErrConflict, "for another configuration")
 
 	require.NoError(t, survivor.node.ForceSoleVoter(context.Background(), request))
-	require.Eventually(t, func() bool { return status().Role == cluster.RoleLeader }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return status().Role == cluster.RoleLeader }, patience, 10*time.Millisecond)
 	require.Equal(t, []cluster.Replica{{ID: request.ID, Node: survivor.node.ID()}}, status().Config.Voters)
 	require.Greater(t, status().Config.Index, config.Index, "a change made for the old configuration must not fit")
 	require.Equal(t, bulk("before"), survivor.do("GET", "k"))

@@ -41,7 +41,7 @@ func TestNodesAgreeOnTheTopology(t *testing.T) {
 	require.Eventually(t, func() bool {
 		a, b, c := seats[0].node.Topology(), seats[1].node.Topology(), seats[2].node.Topology()
 		return a.Epoch == b.Epoch && b.Epoch == c.Epoch && slices.Equal(a.Ranges, b.Ranges) && slices.Equal(b.Ranges, c.Ranges)
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	first := seats[0].node.Topology()
 	for _, s := range seats {
 		topology := s.node.Topology()

@@ -61,13 +61,25 @@ func number(t *testing.T, reply string) int {
 	return n
 }
 
-// handOverOften makes leaders change until stop is called, which returns how often
-// that was tried with success.
-func handOverOften(seats []*seat, partitions uint32) (stop func() int) {
-	end, done := make(chan struct{}), make(chan int)
+// handOvers make leaders change until they are ended.
+type handOvers struct {
+	begun time.Time
+	n     atomic.Int64 // how often that was tried with success
+	end   func()
+}
+
+// goOn tells whether there is to be more: for some seconds, and until leaders have
+// changed at all.
+func (h *handOvers) goOn() bool {
+	d := time.Since(h.begun)
+	return d < 4*time.Second || h.n.Load() == 0 && d < patience
+}
+
+func handOverOften(seats []*seat, partitions uint32) *handOvers {
+	end, done := make(chan struct{}), make(chan struct{})
+	h := &handOvers{begun: time.Now(), end: func() { close(end); <-done }}
 	go func() {
-		n := 0
-		defer func() { done <- n }()
+		defer close(done)
 		for {
 			for _, s := range seats {
 				for p := range partitions {
@@ -79,7 +91,7 @@ func handOverOften(seats []*seat, partitions uint32) (stop func() int) {
 					r, shard := s.node.replica(p), s.node.shardOf(p)
 					shard.do(func() {
 						if r.HandOver(func(cluster.NodeID) bool { return false }) {
-							n++
+							h.n.Add(1)
 							shard.touch(r)
 						}
 					})
@@ -87,7 +99,7 @@ func handOverOften(seats []*seat, partitions uint32) (stop func() int) {
 			}
 		}
 	}()
-	return func() int { close(end); return <-done }
+	return h
 }
 
 // Clients on all nodes move amounts between two accounts, count by compare and
@@ -95,18 +107,20 @@ func handOverOften(seats []*seat, partitions uint32) (stop func() int) {
 // have happened; nothing else may be off.
 func TestTransactionsAreAtomicWhileLeadersChange(t *testing.T) {
 	seats := startCluster(t, 3, 2, 3)
-	stop := handOverOften(seats, 2)
+	changes := handOverOften(seats, 2)
 	const total = 1000
 	require.Equal(t, "*2\r\n+OK\r\n+OK\r\n", seats[0].exec(nil, fmt.Sprintf("SET {x}a %d", total), "SET {x}b 0"))
 
 	var counted, unknown, stopped, looks atomic.Int64
 	var clients sync.WaitGroup
-	until := time.Now().Add(4 * time.Second)
+	goOn := func() bool {
+		return changes.goOn() || (counted.Load() == 0 || stopped.Load() == 0) && time.Since(changes.begun) < patience
+	}
 	for i := range 9 {
 		s := seats[i%3]
 		rng := rand.New(rand.NewPCG(uint64(i), 7))
 		clients.Go(func() {
-			for time.Now().Before(until) {
+			for goOn() {
 				n := rng.IntN(10)
 				reply := s.exec(nil, fmt.Sprintf("DECRBY {x}a %d", n), fmt.Sprintf("INCRBY {x}b %d", n))
 				if !strings.HasPrefix(reply, "*2\r\n:") && !strings.HasPrefix(reply, "-UNKNOWNRESULT") {
@@ -115,7 +129,7 @@ func TestTransactionsAreAtomicWhileLeadersChange(t *testing.T) {
 			}
 		})
 		clients.Go(func() {
-			for time.Now().Before(until) {
+			for goOn() {
 				reply := s.exec(nil, "GET {x}a", "GET {x}b")
 				parts, ok := command.Elements([]byte(reply))
 				if !ok || len(parts) != 2 {
@@ -129,7 +143,7 @@ func TestTransactionsAreAtomicWhileLeadersChange(t *testing.T) {
 			}
 		})
 		clients.Go(func() {
-			for time.Now().Before(until) {
+			for goOn() {
 				w := s.watch("{x}n")
 				next := 1
 				if reply := s.do("GET", "{x}n"); reply != "$-1\r\n" {
@@ -149,14 +163,14 @@ func TestTransactionsAreAtomicWhileLeadersChange(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	moves := stop()
+	changes.end()
 	n := int64(number(t, seats[1].do("GET", "{x}n")))
-	t.Logf("%d counted, %d stopped by WATCH, %d unknown, %d looks, %d leader changes", counted.Load(), stopped.Load(), unknown.Load(), looks.Load(), moves)
+	t.Logf("%d counted, %d stopped by WATCH, %d unknown, %d looks, %d leader changes", counted.Load(), stopped.Load(), unknown.Load(), looks.Load(), changes.n.Load())
 	require.GreaterOrEqual(t, n, counted.Load(), "no increment is lost")
 	require.LessOrEqual(t, n, counted.Load()+unknown.Load(), "none is made twice")
 	require.Positive(t, counted.Load())
 	require.Positive(t, stopped.Load(), "clients were in each other's way")
-	require.Positive(t, moves, "no leadership was handed over: nothing was shown")
+	require.Positive(t, changes.n.Load(), "no leadership was handed over: nothing was shown")
 }
 
 func TestATransactionAcrossHashTagsDoesNothing(t *testing.T) {
@@ -185,7 +199,7 @@ func TestWatchHoldsAcrossASnapshotAndARestart(t *testing.T) {
 		require.Eventually(t, func() bool {
 			files, err := os.ReadDir(filepath.Join(s.dir, snapshotDir))
 			return err == nil && len(files) == 1 && strings.HasSuffix(files[0].Name(), ".snap")
-		}, 10*time.Second, 20*time.Millisecond, "a snapshot on each node")
+		}, patience, 20*time.Millisecond, "a snapshot on each node")
 	}
 	for _, s := range seats {
 		s.stop()

@@ -83,15 +83,17 @@ func TestWhatWouldBeALieIsRefused(t *testing.T) {
 
 func TestSlowCommandsAreLogged(t *testing.T) {
 	f := newFake()
-	b := &stalling{fake: f, stall: "slow", release: make(chan struct{})}
+	b := &stalling{fake: f, stall: "slow", stalled: make(chan struct{}, 1), release: make(chan struct{})}
 	_, address := start(t, b, Options{})
 	c := dial(t, address)
 	c.do("CLIENT SETNAME me", "+OK\r\n")
-	c.do("CONFIG SET slowlog-log-slower-than 20000 latency-monitor-threshold 20", "+OK\r\n")
+	const slow = time.Second // nothing else takes that long
+	c.do("CONFIG SET slowlog-log-slower-than 1000000 latency-monitor-threshold 1000", "+OK\r\n")
 	c.do("SET fast 1", "+OK\r\n")
-	c.send("SET slow " + strings.Repeat("x", 200) + "\r\nSET fast 2\r\n")
 	began := time.Now()
-	time.AfterFunc(60*time.Millisecond, func() { close(b.release) })
+	c.send("SET slow " + strings.Repeat("x", 200) + "\r\nSET fast 2\r\n")
+	<-b.stalled
+	time.AfterFunc(slow, func() { close(b.release) })
 	c.expect("+OK\r\n+OK\r\n")
 	took := time.Since(began)
 	reply := c.ask("SLOWLOG GET")
@@ -99,8 +101,8 @@ func TestSlowCommandsAreLogged(t *testing.T) {
 	lines := strings.Split(reply, "\r\n")
 	micros, err := strconv.Atoi(lines[4][1:])
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, micros, 20_000)
-	require.LessOrEqual(t, micros, int(took.Microseconds())+100_000)
+	require.GreaterOrEqual(t, micros, int(slow.Microseconds()))
+	require.LessOrEqual(t, micros, int(took.Microseconds()))
 	require.Contains(t, reply, "*3\r\n$3\r\nSET\r\n$4\r\nslow\r\n$147\r\n"+strings.Repeat("x", 128)+"... (72 more bytes)\r\n")
 	require.Contains(t, reply, c.conn.LocalAddr().String()+"\r\n$2\r\nme\r\n")
 	require.True(t, strings.HasPrefix(c.ask("LATENCY LATEST"), "*1\r\n*4\r\n$7\r\ncommand\r\n:"))

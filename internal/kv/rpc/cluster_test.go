@@ -51,7 +51,8 @@ func (s *seat) url(path string) string { return "http://" + s.api + path }
 func (s *seat) start() {
 	n, err := node.Open(node.Options{
 		FS: vfs.OS{}, Dir: s.dir, Name: s.name, PeerAddress: s.peer, RESPAddress: s.name + ":6379", HTTPAddress: s.api,
-		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		CallTimeout: time.Minute, // an election may take its time on a busy machine
+		Logger:      slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	require.NoError(s.t, err)
 	mux := http.NewServeMux()
@@ -59,8 +60,11 @@ func (s *seat) start() {
 	s.node = n
 	s.servers = []*http.Server{{Handler: mux}, NewAPIServer(n)}
 	for i, address := range []string{s.peer, s.api} {
-		l, err := net.Listen("tcp", address)
-		require.NoError(s.t, err)
+		var l net.Listener
+		require.Eventually(s.t, func() bool { // the port may be another's for a moment
+			l, err = net.Listen("tcp", address)
+			return err == nil
+		}, time.Minute, time.Millisecond, "%s", address)
 		go s.servers[i].Serve(l) //nolint:errcheck // ends with Close
 	}
 }

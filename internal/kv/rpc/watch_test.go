@@ -160,8 +160,18 @@ func terms(s *seat) (sum uint64) {
 	return sum
 }
 
-// handOver starts to give every partition another leader.
+// handOver gives partitions other leaders: at least one, if that is possible.
 func handOver(seats []*seat) {
+	before, end := terms(seats[0]), time.Now().Add(time.Minute)
+	for terms(seats[0]) == before && time.Now().Before(end) {
+		// Refused while the other one is not known to have caught up.
+		transferAll(seats)
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+}
+
+// transferAll starts to give every partition another leader.
+func transferAll(seats []*seat) {
 	for _, s := range seats {
 		status, err := s.node.Status(context.Background())
 		if err != nil {

@@ -170,7 +170,7 @@ func TestHandshakesThatAreRefused(t *testing.T) {
 
 func TestStreamsAreCapped(t *testing.T) {
 	checkLeaks(t)
-	a := newTestNode(t, 1, quick, func(c *Config) { c.Limits.Streams = 3 })
+	a := newTestNode(t, 1, func(c *Config) { c.Limits.Streams, c.Timing.DeadAfter = 3, 3*time.Second })
 	for i := range 3 {
 		h := headers(map[string]string{headerFrom: string(nodeID(10 + i))})
 		require.Equal(t, http.StatusSwitchingProtocols, rawStatus(t, a, h))
@@ -237,8 +237,8 @@ func TestHalfAFrameIsGivenUp(t *testing.T) {
 	checkLeaks(t)
 	a := newTestNode(t, 1, quick)
 	frame := sealed(frameRaft, 1, encodeAll(t, []Message{appendMessage(1, 1, 1000)}))
-	conn, _ := rawStream(t, a, headers(nil))
 	start := time.Now()
+	conn, _ := rawStream(t, a, headers(nil))
 	_, err := conn.Write(frame[:len(frame)-1])
 	require.NoError(t, err)
 	_, err = io.Copy(io.Discard, conn)

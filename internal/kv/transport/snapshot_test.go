@@ -220,7 +220,7 @@ func TestSnapshotsAreRefusedLikeStreams(t *testing.T) {
 
 func TestStalledSnapshotIsGivenUp(t *testing.T) {
 	checkLeaks(t)
-	a, b := pair(t, func(c *Config) { c.Timing.SnapshotStall = 100 * time.Millisecond })
+	a, b := pair(t, func(c *Config) { c.Timing.SnapshotStall = 2 * time.Second })
 	received := make(chan error, 1)
 	b.onSnapshot(func(_ context.Context, _ cluster.NodeID, _ SnapshotHeader, r io.Reader) error {
 		_, err := io.Copy(io.Discard, r)
