@@ -10,6 +10,7 @@ package cluster
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"math"
 	"time"
 )
 
@@ -107,6 +108,10 @@ type Member struct {
 	OutsideAddress    string `json:"outsideAddress,omitempty"`
 	HTTPAddress       string `json:"httpAddress,omitempty"`
 }
+
+// MaxReplicaID is the largest replica ID: what follows an ID must be one, too, for
+// the tombstone of its replica.
+const MaxReplicaID = math.MaxUint64 - 1
 
 // Replica is one copy of a partition on a node.
 type Replica struct {

@@ -60,8 +60,8 @@ func (n *Node) CreateReplica(_ context.Context, req cluster.CreateReplica) error
 	if err := n.inCluster(req.ClusterID); err != nil {
 		return err
 	}
-	if req.ID == 0 || int(req.Partition) >= n.view.Load().m.Partitions {
-		return fmt.Errorf("partition %d replica %d: %w", req.Partition, req.ID, cluster.ErrInvalid)
+	if req.ID == 0 || req.ID > cluster.MaxReplicaID || int(req.Partition) >= n.view.Load().m.Partitions {
+		return fmt.Errorf("partition %d of %d, replica ID %d of 1 to %d: %w", req.Partition, n.view.Load().m.Partitions, req.ID, uint64(cluster.MaxReplicaID), cluster.ErrInvalid)
 	}
 	n.mapMu.Lock()
 	defer n.mapMu.Unlock()

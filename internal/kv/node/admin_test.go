@@ -1,7 +1,9 @@
 package node
 
 import (
+	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,6 +32,23 @@ func TestARemovedReplicaStaysAwayAndItsIDIsUsedUp(t *testing.T) {
 	require.Nil(t, s.node.replica(0), "after a crash")
 	require.ErrorIs(t, create(5), cluster.ErrConflict, "after a crash")
 	require.NoError(t, create(6))
+}
+
+// TestTheLargestReplicaIDIsRefused: a tombstone names the ID behind that of its replica.
+func TestTheLargestReplicaIDIsRefused(t *testing.T) {
+	s := startCluster(t, 1, 1, 1)[0]
+	id := s.node.clusterID()
+	err := s.node.CreateReplica(t.Context(), cluster.CreateReplica{ClusterID: id, Partition: 0, ID: math.MaxUint64})
+	require.ErrorIs(t, err, cluster.ErrInvalid)
+	require.ErrorContains(t, err, "replica ID 18446744073709551615 of 1 to 18446744073709551614")
+	require.Eventually(t, func() bool { // right after an election all changes are refused
+		config := s.node.replica(0).Status().Config
+		err = s.node.ChangeConfig(t.Context(), cluster.ChangeConfig{
+			ClusterID: id, ExpectedIndex: config.Index, AddLearners: []cluster.Replica{{ID: math.MaxUint64, Node: "x"}},
+		})
+		return !errors.Is(err, cluster.ErrConflict) && !errors.Is(err, cluster.ErrNotLeader)
+	}, patience, time.Millisecond)
+	require.ErrorIs(t, err, cluster.ErrInvalid)
 }
 
 func TestAnOlderMapIsNotTaken(t *testing.T) {

@@ -45,6 +45,9 @@ func confChange(c *cluster.Config, req *cluster.ChangeConfig) (*raftpb.ConfChang
 			return nil, fmt.Errorf("partition %d: node %s already has a replica: %w",
 				req.Partition, l.Node.Short(), cluster.ErrInvalid)
 		}
+		if l.ID > cluster.MaxReplicaID {
+			return nil, fmt.Errorf("partition %d: replica ID %d is above %d: %w", req.Partition, l.ID, uint64(cluster.MaxReplicaID), cluster.ErrInvalid)
+		}
 		next = l.ID + 1
 		add(raftpb.ConfChangeAddLearnerNode, l.ID)
 	}
