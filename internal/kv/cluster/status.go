@@ -85,6 +85,10 @@ type ReplicaStatus struct {
 	// Doubtful: the end of the node's log was cut, so that this copy may lack what it
 	// had confirmed. It does not vote before it knows better.
 	Doubtful bool `json:"doubtful,omitempty"`
+	// Outdated says what in its log this build cannot execute, because a later one
+	// wrote it. The copy is whole: it keeps its log and votes, but serves nothing and
+	// leads nobody before the node runs a build that can.
+	Outdated string `json:"outdated,omitempty"`
 
 	// Progress is how far the leader knows the others to be. Only a leader that
 	// a quorum has answered within an election timeout reports it: its absence

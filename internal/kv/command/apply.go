@@ -6,16 +6,16 @@ import (
 )
 
 // ErrNotApplicable is wrapped by errors of Apply: the log holds a command that
-// this version cannot apply, so the replica must stop instead of going on without
+// this build does not know, so the replica must stop instead of going on without
 // what the others did.
-var ErrNotApplicable = errors.New("command cannot be applied")
+var ErrNotApplicable = errors.New("this build cannot execute it")
 
 // Apply runs one command of a batch and adds its reply to r. The caller holds the
 // store's lock for writing. An error means that nothing was done.
 func Apply(c *Context, args [][]byte, r *Reply) error {
 	spec := Executable(args)
 	if spec == nil || !spec.IsWrite() {
-		return fmt.Errorf("%.64q with %d arguments is no write command: %w", args[0], len(args)-1, ErrNotApplicable)
+		return fmt.Errorf("%.64q with %d arguments is no write that this build knows: %w", args[0], len(args)-1, ErrNotApplicable)
 	}
 	spec.execute(c, args, r)
 	return nil

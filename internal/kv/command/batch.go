@@ -24,6 +24,10 @@ const (
 // ErrBadBatch is wrapped by errors that mean that a payload is no batch.
 var ErrBadBatch = errors.New("malformed batch of commands")
 
+// ErrLaterFormat is wrapped by errors of DecodeBatch that mean that a later build wrote
+// the batch.
+var ErrLaterFormat = errors.New("a later build wrote it")
+
 // AppendBatchHeader begins a batch. Proposer and seq name it for the replica that
 // waits for it; nowMs is the time at which its commands run, in milliseconds since
 // the Unix epoch.
@@ -65,13 +69,16 @@ type Batch struct {
 }
 
 // DecodeBatch checks a whole payload and returns its batch, which aliases it.
-// Errors wrap ErrBadBatch.
+// Errors wrap ErrBadBatch or ErrLaterFormat.
 func DecodeBatch(payload []byte) (Batch, error) {
-	if len(payload) < batchHeader {
+	if len(payload) == 0 || payload[0] <= batchFormat && len(payload) < batchHeader {
 		return Batch{}, fmt.Errorf("%d bytes, the header has %d: %w", len(payload), batchHeader, ErrBadBatch)
 	}
+	if payload[0] > batchFormat {
+		return Batch{}, fmt.Errorf("a batch has format %d, this build reads up to %d: %w", payload[0], batchFormat, ErrLaterFormat)
+	}
 	if payload[0] != batchFormat {
-		return Batch{}, fmt.Errorf("format %d, this version knows %d: %w", payload[0], batchFormat, ErrBadBatch)
+		return Batch{}, fmt.Errorf("format %d: %w", payload[0], ErrBadBatch)
 	}
 	b := Batch{
 		Proposer: binary.LittleEndian.Uint64(payload[1:]),

@@ -135,6 +135,17 @@ func (g *group) broken(r cluster.Replica) string {
 	return ""
 }
 
+// outdated tells whether the replica waits for a newer build. It is no reason to
+// replace it.
+func (g *group) outdated(r cluster.Replica) bool {
+	n := g.v.nodes[r.Node]
+	if n == nil {
+		return false
+	}
+	reported := g.on(n)
+	return reported != nil && reported.ID == r.ID && reported.Outdated != ""
+}
+
 // full tells whether the group has a proven leader and rf voters, all good, and
 // no change under way.
 func (g *group) full(rf int) bool {

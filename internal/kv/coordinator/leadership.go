@@ -25,7 +25,7 @@ func (p *planner) leads(id cluster.NodeID) int {
 // mayLead tells whether the voter can take a leadership now.
 func (g *group) mayLead(r cluster.Replica) bool {
 	n := g.v.nodes[r.Node]
-	return n != nil && !n.status.Draining && n.active() && g.good(r.ID) && g.broken(r) == ""
+	return n != nil && !n.status.Draining && n.active() && g.good(r.ID) && g.broken(r) == "" && !g.outdated(r)
 }
 
 // planLeaders evens out who leads, calmly: only when every member has been up
@@ -76,5 +76,7 @@ func (p *planner) calm() bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(p.groups, func(g *group) bool { return !g.full(p.copies()) })
+	return !slices.ContainsFunc(p.groups, func(g *group) bool {
+		return !g.full(p.copies()) || slices.ContainsFunc(g.config.Voters, g.outdated)
+	})
 }

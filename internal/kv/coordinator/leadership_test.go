@@ -88,3 +88,27 @@ func TestNoLeadershipGoesToADrainingNode(t *testing.T) {
 	w.settle(300)
 	w.requireSettled()
 }
+
+// TestACopyThatWaitsForANewerBuildIsKept: another one on the same build would not get
+// further, and what it has is whole. It is given nothing to lead.
+func TestACopyThatWaitsForANewerBuildIsKept(t *testing.T) {
+	w := newWorld(t, small())
+	w.want(3, seats(3)...)
+	w.settle(100)
+	for range 60 {
+		w.pass()
+	}
+	for p := range uint32(4) {
+		w.c.Outdate("n1", p)
+	}
+	for range 20 {
+		require.NoError(t, w.c.Dial(coordinator.Seat{Name: "n1"}).Drain(t.Context())) // as such a copy does
+		w.c.Undrain("n1")
+		for range 10 {
+			r := w.pass()
+			require.Empty(t, r.Done)
+			require.True(t, r.Converged)
+		}
+	}
+	require.Zero(t, w.last.Health.Leaders["n1"])
+}

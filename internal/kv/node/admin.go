@@ -34,15 +34,22 @@ func (n *Node) Status(context.Context) (*cluster.NodeStatus, error) {
 	if n.log.Full() {
 		s.Problems = append(s.Problems, fmt.Sprintf("the volume is almost full (%d of %d bytes free): writes are refused", usage.Free, usage.Total))
 	}
+	var outdated []cluster.ReplicaStatus
 	for _, r := range n.allReplicas() {
 		rs := r.Status()
 		s.Replicas = append(s.Replicas, rs)
 		switch {
 		case rs.State == cluster.ReplicaRefused:
 			s.Problems = append(s.Problems, fmt.Sprintf("the copy of partition %d is refused: %s", rs.Partition, rs.Reason))
+		case rs.Outdated != "":
+			outdated = append(outdated, rs)
 		case rs.Doubtful && rs.Leader == 0:
 			s.Problems = append(s.Problems, fmt.Sprintf("the copy of partition %d may lack its last writes, and does not vote before all other copies have answered", rs.Partition))
 		}
+	}
+	if len(outdated) > 0 {
+		s.Problems = append(s.Problems, fmt.Sprintf("kvnode %s is too old for the log of partition %d and %d more: run the build that the other nodes run, or a newer one; the copies are whole, and go on then (%s)",
+			n.opts.Version, outdated[0].Partition, len(outdated)-1, outdated[0].Outdated))
 	}
 	return s, nil
 }

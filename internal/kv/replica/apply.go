@@ -10,26 +10,34 @@ import (
 	"github.com/ringkv/ringkv/internal/kv/command"
 )
 
-// apply executes committed entries in order.
-func (r *Replica) apply(entries []*raftpb.Entry) {
+// apply executes committed entries in order. It tells whether it could.
+func (r *Replica) apply(entries []*raftpb.Entry) bool {
+	if r.outdated != "" {
+		return false
+	}
 	for _, e := range entries {
 		if e.GetIndex() != r.applied+1 {
 			r.refuse(fmt.Errorf("entry %d was handed out after entry %d", e.GetIndex(), r.applied))
-			return
+			return false
 		}
 		newTerm := e.GetTerm() != r.appliedTerm
 		switch e.GetType() {
 		case raftpb.EntryNormal:
 			if len(e.GetData()) > 0 {
 				if err := r.applyBatch(e); err != nil {
-					r.refuse(fmt.Errorf("apply entry %d: %w", e.GetIndex(), err))
-					return
+					err = fmt.Errorf("apply entry %d: %w", e.GetIndex(), err)
+					if tooNew(err) {
+						r.outdate(err)
+					} else {
+						r.refuse(err)
+					}
+					return false
 				}
 			}
 		case raftpb.EntryConfChangeV2, raftpb.EntryConfChange:
 			if err := r.applyConfChange(e); err != nil {
 				r.refuse(fmt.Errorf("apply entry %d: %w", e.GetIndex(), err))
-				return
+				return false
 			}
 		}
 		r.applied, r.appliedTerm = e.GetIndex(), e.GetTerm()
@@ -44,6 +52,7 @@ func (r *Replica) apply(entries []*raftpb.Entry) {
 			}
 		}
 	}
+	return true
 }
 
 // applyBatch executes the commands of one entry. All replicas do the same with

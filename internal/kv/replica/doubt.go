@@ -106,15 +106,11 @@ func (r *Replica) newRound() {
 	r.doubt.nonce, r.doubt.answers = binary.LittleEndian.Uint64(b[:]), map[uint64]howFar{}
 }
 
-// abstains tells whether a request to vote for, or to become, a leader is not to be
-// listened to.
+// abstains tells whether a request to vote for a leader is not to be listened to.
 func (r *Replica) abstains(m *raftpb.Message) bool {
 	d := &r.doubt
 	if !d.open.Load() {
 		return false
-	}
-	if m.GetType() == raftpb.MsgTimeoutNow {
-		return true
 	}
 	return !d.hasFloor || !position{m.GetLogTerm(), m.GetIndex()}.reaches(d.floor)
 }

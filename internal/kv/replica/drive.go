@@ -82,7 +82,7 @@ func (r *Replica) Step(from cluster.NodeID, m Message) {
 			r.acknowledge(raftMsg.GetFrom(), m.Echo)
 		}
 	case raftpb.MsgTimeoutNow:
-		if r.abstains(raftMsg) {
+		if r.abstaining() {
 			return
 		}
 	case raftpb.MsgSnap:
@@ -157,7 +157,10 @@ func (r *Replica) handle(rd raft.Ready) {
 		case raft.LocalAppendThread:
 			r.persist(m)
 		case raft.LocalApplyThread:
-			r.apply(m.GetEntries())
+			if !r.apply(m.GetEntries()) {
+				r.unapplied = append(r.unapplied, m.GetResponses()...)
+				continue
+			}
 			for _, resp := range m.GetResponses() {
 				r.step(resp)
 			}
@@ -183,7 +186,7 @@ func (r *Replica) noteLeadership(rd raft.Ready) {
 	}
 	wasLeading := r.leading
 	r.raftTerm, r.raftLeader, r.raftRole = term, b.Lead, b.RaftState
-	r.leading = b.RaftState == raft.StateLeader
+	r.leading = b.RaftState == raft.StateLeader && r.outdated == ""
 	if wasLeading && !r.leading {
 		r.stopLeading()
 	}
@@ -219,7 +222,7 @@ func (r *Replica) deliver(m *raftpb.Message) {
 	out := Message{Raft: m}
 	switch m.GetType() {
 	case raftpb.MsgVote, raftpb.MsgPreVote:
-		if r.doubt.open.Load() {
+		if r.abstaining() {
 			return
 		}
 	case raftpb.MsgHeartbeat:

@@ -63,6 +63,10 @@ type Replica struct {
 	settings cluster.Settings
 	state    cluster.ReplicaState
 	reason   string // why the state is Refused
+	// outdated is what this build cannot execute, and unapplied are the responses that
+	// the library waits for since; see outdated.go.
+	outdated  string
+	unapplied []*raftpb.Message
 
 	raftTerm   uint64
 	raftRole   raft.StateType

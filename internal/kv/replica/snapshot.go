@@ -33,7 +33,7 @@ func (r *Replica) Compact() { r.compact.wanted = true }
 func (r *Replica) maybeCompact() {
 	c := &r.compact
 	enough := c.wanted || c.operations >= r.settings.CompactionOperations || c.bytes >= r.settings.CompactionBytes
-	if c.running || !enough || r.applied < r.log.FirstIndex() || !r.host.BeginCompaction() {
+	if c.running || !enough || r.applied < r.log.FirstIndex() || r.outdated != "" || !r.host.BeginCompaction() {
 		return
 	}
 	meta, err := json.Marshal(r.config)
@@ -218,6 +218,7 @@ func (r *Replica) dropIncoming() {
 // install replaces the state by a snapshot that is now the start of the log.
 func (r *Replica) install(in *incomingSnapshot) {
 	h := &in.header
+	r.catchUp()
 	r.store.Store(in.store)
 	r.applied, r.appliedTerm, r.config, r.reported = h.Index, h.Term, h.Config, h.Config
 	r.compact.operations, r.compact.bytes = 0, 0

@@ -31,6 +31,8 @@ func (r *Replica) ForceSoleVoter(req *cluster.SoleVoter) error {
 			r.partition, r.config.Index, req.ExpectedIndex, cluster.ErrConflict)
 	case !contains(r.config.Voters, r.id):
 		return fmt.Errorf("partition %d: replica %d is no voter: %w", r.partition, r.id, cluster.ErrInvalid)
+	case r.outdated != "":
+		return fmt.Errorf("partition %d: replica %d waits for a newer build: %s: %w", r.partition, r.id, r.outdated, cluster.ErrConflict)
 	case r.frozen || r.compact.running:
 		return fmt.Errorf("partition %d: busy writing a snapshot: %w", r.partition, cluster.ErrConflict)
 	}

@@ -33,11 +33,14 @@ type stand struct {
 }
 
 // newStand starts voter 1 of three on an empty log.
-func newStand(t *testing.T) *stand {
+func newStand(t *testing.T) *stand { return newStandOf(t, abc().Voters) }
+
+// newStandOf starts voter 1 of some on an empty log.
+func newStandOf(t *testing.T, voters []cluster.Replica) *stand {
 	s := &stand{t: t, fs: crashfs.New(), clock: &handClock{}, finished: map[*Request]Outcome{}}
 	s.clock.moveTo(time.Hour)
 	s.openLog()
-	w, err := Create(0, 1, abc().Voters)
+	w, err := Create(0, 1, voters)
 	require.NoError(t, err)
 	s.log.Append(w)
 	s.work()

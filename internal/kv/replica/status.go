@@ -43,11 +43,12 @@ func (r *Replica) publish() {
 		AppliedIndex: r.applied,
 		Config:       r.reported,
 		Doubtful:     r.Doubtful(),
+		Outdated:     r.outdated,
 	}
 	if r.running() {
 		b := r.rn.BasicStatus()
 		s.Role = r.role(b.RaftState)
-		s.Term, s.CommitIndex, s.Leader = b.GetTerm(), b.GetCommit(), b.Lead
+		s.Term, s.CommitIndex, s.Leader = b.GetTerm(), b.GetCommit(), r.raftLeader
 		s.FirstIndex, s.LastIndex = r.log.FirstIndex(), r.log.LastIndex()
 		if r.leading && r.appliedTerm == r.raftTerm {
 			s.Progress = r.progress()
@@ -57,7 +58,7 @@ func (r *Replica) publish() {
 	p.Lock()
 	defer p.Unlock()
 	p.status = s
-	p.readable = r.running() && r.config.Index != 0
+	p.readable = r.running() && r.config.Index != 0 && r.outdated == ""
 	p.leading = r.leading && r.appliedTerm == r.raftTerm
 	p.leadership = cluster.Leadership{
 		Partition: r.partition,
@@ -70,7 +71,7 @@ func (r *Replica) publish() {
 
 func (r *Replica) role(s raft.StateType) cluster.Role {
 	switch {
-	case s == raft.StateLeader:
+	case s == raft.StateLeader && r.outdated == "":
 		return cluster.RoleLeader
 	case contains(r.config.Learners, r.id):
 		return cluster.RoleLearner

@@ -170,6 +170,15 @@ func (n *node) dropVolume() {
 	}
 }
 
+// Outdate makes a replica wait for a newer build of its node.
+func (c *Cluster) Outdate(seat string, partition uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.nodes[seat].replicas[partition]; r != nil {
+		r.outdated = "apply entry 7: this build cannot execute it"
+	}
+}
+
 // Damage makes the node refuse its replica of a partition, as after bit rot in
 // its log. It does nothing when the node has none.
 func (c *Cluster) Damage(seat string, partition uint32) {

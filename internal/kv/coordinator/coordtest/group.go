@@ -31,6 +31,8 @@ type replica struct {
 	match uint64 // of its log on its volume
 	conf  int    // index into history of the configuration it knows
 	gone  bool   // deleted, or its volume is lost
+	// outdated is what the node's build cannot execute.
+	outdated string
 }
 
 func (c *Cluster) sortedGroups() []*group {

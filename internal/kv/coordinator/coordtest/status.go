@@ -30,7 +30,7 @@ func (r *replica) status() cluster.ReplicaStatus {
 	g := r.g
 	s := cluster.ReplicaStatus{
 		Partition: g.key.partition, ID: r.id, State: r.state, Term: r.term,
-		LastIndex: r.match, CommitIndex: min(r.match, g.committed), AppliedIndex: min(r.match, g.committed), FirstIndex: 1,
+		Outdated: r.outdated, LastIndex: r.match, CommitIndex: min(r.match, g.committed), AppliedIndex: min(r.match, g.committed), FirstIndex: 1,
 	}
 	switch r.state {
 	case cluster.ReplicaRefused:
