@@ -3,7 +3,7 @@ package main
 import "slices"
 
 // mutants are all of them, in the order of the table.
-var mutants = slices.Concat(logMutants, replicaMutants, nodeMutants, clusterMutants)
+var mutants = slices.Concat(logMutants, replicaMutants, doubtMutants, nodeMutants, clusterMutants)
 
 // The packages whose tests notice most.
 const (

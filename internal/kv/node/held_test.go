@@ -131,3 +131,43 @@ func TestAHeldWatchMissesNothing(t *testing.T) {
 		require.Empty(t, held)
 	})
 }
+
+// TestAWatchIsNotHeldBehindWhatCameBeforeIt: something happens between its answer and the
+// moment from which it is held.
+func TestAWatchIsNotHeldBehindWhatCameBeforeIt(t *testing.T) {
+	s := startCluster(t, 1, 1, 1)[0]
+	require.Equal(t, "+OK\r\n", s.do("SET", "k", "1"))
+	c := watching([]byte("k"), nil, 1)
+	c.Deadline = s.node.clock.Monotonic() + (2 * patience).Nanoseconds()
+	require.True(t, s.node.replica(0).ReadAny(c), "nothing to tell yet")
+	require.Equal(t, "+OK\r\n", s.do("SET", "k", "2"))
+	s.node.executed(c)
+	select {
+	case <-c.Call.Done():
+		require.Contains(t, string(c.Call.Wait()), "$1\r\n2\r\n")
+	case <-time.After(30 * time.Second): // it would be held for a minute
+		t.Fatal("it sleeps")
+	}
+}
+
+// TestAWatchIsHeldByTheLeaderOnly: elsewhere nobody would wake it.
+func TestAWatchIsHeldByTheLeaderOnly(t *testing.T) {
+	seats := startCluster(t, 3, 1, 3)
+	leader := leaderSeat(t, seats, 0)
+	follower := seats[0]
+	if follower == leader {
+		follower = seats[1]
+	}
+	c := watching([]byte("k"), nil, 0)
+	c.Deadline = follower.node.clock.Monotonic() + (2 * patience).Nanoseconds()
+	require.Eventually(t, func() bool { return follower.node.replica(0).ReadAny(c) }, patience, time.Millisecond)
+	follower.node.executed(c)
+	require.Eventually(t, func() bool { return follower.node.held.count.Load() == 0 }, patience, time.Millisecond, "it went to the leader")
+	require.Equal(t, "+OK\r\n", follower.do("SET", "k", "v"))
+	select {
+	case <-c.Call.Done():
+		require.Contains(t, string(c.Call.Wait()), "$1\r\nv\r\n")
+	case <-time.After(30 * time.Second): // it would be held for a minute
+		t.Fatal("it sleeps")
+	}
+}
