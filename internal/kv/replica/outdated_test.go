@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringkv/ringkv/internal/kv/cluster"
 	"github.com/ringkv/ringkv/internal/kv/command"
+	"github.com/ringkv/ringkv/internal/kv/store"
 )
 
 // laterEntries are payloads that a later build might write: a command that there is not
@@ -107,7 +108,15 @@ func TestASnapshotTakesACopyPastAnEntryOfALaterBuild(t *testing.T) {
 	s.sync()
 	require.NotEmpty(t, s.r.Status().Outdated)
 
-	s.receive(40, "from the snapshot")
+	st := store.New(0)
+	st.Lock()
+	st.Set([]byte("k"), []byte("from the snapshot"), 0)
+	body := newSnapshotBody(st.Snapshot())
+	st.Unlock()
+	header := SnapshotHeader{From: 2, To: 1, RaftTerm: 5, Term: 5, Index: 40, Config: abc()}
+	require.NoError(t, s.r.ReceiveSnapshot("b", header, body))
+	require.NoError(t, body.Close())
+	s.sync()
 	require.Empty(t, s.r.Status().Outdated)
 	s.step(2, entriesOf(5, 40, 5, batch(2, 12, 1000, "APPEND", "k", "!")))
 	s.sync()
