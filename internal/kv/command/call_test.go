@@ -1,8 +1,8 @@
 package command
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
