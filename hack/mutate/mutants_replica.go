@@ -71,6 +71,12 @@ var replicaMutants = []mutant{
 		killers: []killer{{replicaTests, "."}, simulated},
 	},
 	{
+		name: "give back what a snapshot may hold", breaks: "a command that is tried again was not executed",
+		file: "internal/kv/replica/snapshot.go", in: "func (r *Replica) install(",
+		old: "r.settleInside(h.Term)", new: "r.settleBefore(h.Term)",
+		killers: []killer{{replicaTests, "."}, simulated},
+	},
+	{
 		name: "forget the lease re-check", breaks: "a leader that was stopped in the middle of a read serves nothing stale",
 		file: "internal/kv/replica/read.go", in: "func (r *Replica) TryRead(",
 		old: "if !r.lease.held(check, r.clock.Monotonic()) {", new: "if !r.lease.held(check, r.clock.Monotonic()) && false {",

@@ -232,6 +232,33 @@ func TestNothingIsAppliedTwiceAfterASnapshot(t *testing.T) {
 	}
 }
 
+// TestAWriteThatASnapshotMayHoldHasAnUnknownOutcome: a leader that was cut off while the
+// others had its last entry already gets what they made of it as a snapshot. Whoever is
+// told that the write was not executed sends it again.
+func TestAWriteThatASnapshotMayHoldHasAnUnknownOutcome(t *testing.T) {
+	s := newStand(t)
+	term := s.lead()
+	c := s.submit("INCR", "n")
+	s.sync()
+	write := s.r.log.LastIndex()
+
+	other := newStand(t)
+	other.step(2, entriesOf(term, initialIndex, initialTerm, nil, batch(1, 1, 1000, "INCR", "n")))
+	other.step(2, entriesOf(term+1, write, term, nil))
+	other.sync()
+	require.Equal(t, "$1\r\n1\r\n", other.read(1001, "GET", "n"))
+	require.Equal(t, write+1, other.r.applied)
+
+	h := SnapshotHeader{From: 2, To: 1, RaftTerm: term + 1, Term: term + 1, Index: other.r.applied, Config: other.r.config}
+	body := newSnapshotBody(other.r.takeSnapshot())
+	require.NoError(t, s.r.ReceiveSnapshot("b", h, body))
+	require.NoError(t, body.Close())
+	s.sync()
+	s.sync()
+	require.Equal(t, "$1\r\n1\r\n", s.read(1001, "GET", "n"), "the snapshot is there")
+	s.requireOutcome(Unknown, c)
+}
+
 // TestASnapshotThatComesAgainLeavesTheFirstAlone: the leader may send one again to a
 // copy that has it since before it restarted. It is not taken, and its file goes: not
 // the file that the log starts with.

@@ -184,7 +184,8 @@ func (r *Replica) stopLeading() { r.reads.fail(r) }
 
 // settleBefore gives back proposals that can never be committed. Terms only rise
 // along a log, so once an entry of a later term is applied, no entry of an
-// earlier term can follow it.
+// earlier term can follow it. All entries before that one must have been applied here,
+// one by one: what a snapshot skips may be among them (see settleInside).
 //
 // What has queued up behind them goes back as well, lest it overtake them.
 func (r *Replica) settleBefore(term uint64) {
@@ -198,6 +199,18 @@ func (r *Replica) settleBefore(term uint64) {
 	}
 	if given {
 		r.refuseQueuedWrites()
+	}
+}
+
+// settleInside ends the wait for proposals that may have been committed inside a snapshot
+// whose last entry is of term: it holds what they did, if they did, and not whether. Those
+// of a later term come behind it.
+func (r *Replica) settleInside(term uint64) {
+	for _, seq := range slices.Sorted(maps.Keys(r.proposals.pending)) {
+		if p := r.proposals.pending[seq]; p.term <= term {
+			delete(r.proposals.pending, seq)
+			r.finishAll(p.calls, Unknown)
+		}
 	}
 }
 

@@ -223,7 +223,7 @@ func (r *Replica) install(in *incomingSnapshot) {
 	r.applied, r.appliedTerm, r.config, r.reported = h.Index, h.Term, h.Config, h.Config
 	r.compact.operations, r.compact.bytes = 0, 0
 	r.setState()
-	r.settleBefore(h.Term)
+	r.settleInside(h.Term)
 	r.logger.Info("snapshot installed", "index", h.Index, "term", h.Term)
 	r.announce()
 }
