@@ -143,13 +143,13 @@ var nodeMutants = []mutant{
 	},
 	{
 		name: "let in clients without a certificate", breaks: "a client shows a certificate of the authority",
-		file: "internal/certificate/certificate.go", in: "func (s *Source) load(",
+		file: "internal/certificate/certificate.go", in: "func (p PEM) Config(",
 		old: "tls.RequireAndVerifyClientCert", new: "tls.VerifyClientCertIfGiven",
 		killers: []killer{{certificateTests, "."}},
 	},
 	{
 		name: "believe any client's certificate", breaks: "a certificate of somebody else's authority lets nobody in",
-		file: "internal/certificate/certificate.go", in: "func (s *Source) load(",
+		file: "internal/certificate/certificate.go", in: "func (p PEM) Config(",
 		old: "tls.RequireAndVerifyClientCert", new: "tls.RequireAnyClientCert",
 		killers: []killer{{certificateTests, "."}},
 	},

@@ -31,7 +31,7 @@ var replicaMutants = []mutant{
 	{
 		name: "apply twice after a snapshot", breaks: "an entry is executed once",
 		file: "internal/kv/replica/replica.go", in: "func New(",
-		old: "r.applied, r.appliedTerm = s.Index, s.Term", new: "r.applied, r.appliedTerm = max(s.Index, 2)-1, s.Term",
+		old: "r.applied, r.appliedTerm, r.reported = s.Index, s.Term", new: "r.applied, r.appliedTerm, r.reported = max(s.Index, 2)-1, s.Term",
 		killers: []killer{{replicaTests, "."}, {nodeTests, "TestACompactedLog|TestVolumesOfAllVersions"}, simulated},
 	},
 	{
