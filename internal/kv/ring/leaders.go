@@ -42,25 +42,32 @@ func Leaders(holders [][]string, current []string, eligible func(node string) bo
 }
 
 type leaderBalance struct {
-	nodes   []string // sorted
-	holders [][]int  // by partition, eligible ones only
-	leader  []int    // by partition; -1 for none
-	leads   [][]int  // by node: partitions
-	holds   [][]int  // by node: partitions
+	nodes   []string       // sorted
+	at      map[string]int // their indexes
+	holders [][]int        // by partition, eligible ones only
+	leader  []int          // by partition; -1 for none
+	leads   [][]int        // by node: partitions
+	holds   [][]int        // by node: partitions
+
+	parent, via, queue []int // of pass, for their memory
 }
 
 func newLeaderBalance(holders [][]string, eligible func(string) bool) *leaderBalance {
-	b := &leaderBalance{holders: make([][]int, len(holders)), leader: make([]int, len(holders))}
+	b := &leaderBalance{holders: make([][]int, len(holders)), leader: make([]int, len(holders)), at: map[string]int{}}
 	for _, list := range holders {
 		for _, node := range list {
-			if eligible == nil || eligible(node) {
+			if _, known := b.at[node]; !known && (eligible == nil || eligible(node)) {
+				b.at[node] = 0
 				b.nodes = append(b.nodes, node)
 			}
 		}
 	}
 	slices.Sort(b.nodes)
-	b.nodes = slices.Compact(b.nodes)
+	for i, node := range b.nodes {
+		b.at[node] = i
+	}
 	b.leads, b.holds = make([][]int, len(b.nodes)), make([][]int, len(b.nodes))
+	b.parent, b.via, b.queue = make([]int, len(b.nodes)), make([]int, len(b.nodes)), make([]int, 0, len(b.nodes))
 	for p, list := range holders {
 		b.leader[p] = -1
 		for _, node := range list {
@@ -75,7 +82,7 @@ func newLeaderBalance(holders [][]string, eligible func(string) bool) *leaderBal
 
 // index returns the index of an eligible node, or -1.
 func (b *leaderBalance) index(node string) int {
-	if i, ok := slices.BinarySearch(b.nodes, node); ok {
+	if i, ok := b.at[node]; ok {
 		return i
 	}
 	return -1
@@ -124,13 +131,14 @@ func (b *leaderBalance) level() {
 // pass takes one leadership from start (over) or brings it one, by a
 // breadth-first search for the nearest node that is not made worse by it.
 func (b *leaderBalance) pass(start int, over bool, floor, ceil int) bool {
-	parent, via := make([]int, len(b.nodes)), make([]int, len(b.nodes))
+	parent, via := b.parent, b.via
 	for n := range parent {
 		parent[n] = -1
 	}
 	parent[start] = start
-	for queue := []int{start}; len(queue) > 0; queue = queue[1:] {
-		n := queue[0]
+	queue := append(b.queue[:0], start) // every node comes once at most
+	for i := 0; i < len(queue); i++ {
+		n := queue[i]
 		if n != start && (over && len(b.leads[n]) < ceil || !over && len(b.leads[n]) > floor) {
 			for ; n != start; n = parent[n] {
 				if over {
