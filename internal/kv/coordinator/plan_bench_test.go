@@ -25,6 +25,7 @@ func BenchmarkPlanLargeCluster(b *testing.B) {
 	require.NotZero(b, coordinator.Plan(moving).Remaining.Moves)
 	for name, in := range map[string]coordinator.Input{"resting": resting, "moving": moving} {
 		b.Run(fmt.Sprintf("%s/nodes=%d", name, len(in.Spec.Seats)), func(b *testing.B) {
+			b.ReportAllocs()
 			for b.Loop() {
 				coordinator.Plan(in)
 			}
