@@ -37,18 +37,18 @@ type growth struct {
 	suffix string
 }
 
-// growths are the criteria of a soak. What leaks, leaks with every operation, fault or
-// move, and goes through such a bound within the run: at the rates of this test one
-// forgotten kilobyte in an operation is 70 MB in half an hour.
+// growths are the criteria of a soak: what a healthy one showed (see measured in
+// soak_test.go), and about as much again. What leaks, leaks with every operation, fault or
+// move, and goes through such a bound in half an hour.
 var growths = []growth{
-	// The runtime gives memory back late, and keeps what its busiest moment took.
-	{"resident memory", func(u usage) float64 { return u.resident }, 0.25, 160 << 20, 1 << 20, "MiB"},
+	// Memory is still warming up in a short run, and the runtime gives it back late.
+	{"resident memory", func(u usage) float64 { return u.resident }, 0.25, 64 << 20, 1 << 20, "MiB"},
 	// The data are as many at the end as after the warm-up, but a node has more or fewer
 	// copies after each move.
-	{"heap goal", func(u usage) float64 { return u.heap }, 0.25, 40 << 20, 1 << 20, "MiB"},
+	{"heap goal", func(u usage) float64 { return u.heap }, 0.25, 24 << 20, 1 << 20, "MiB"},
 	// Clients connect again after each fault, to nodes in another order.
-	{"open files", func(u usage) float64 { return u.files }, 0.15, 50, 1, ""},
-	{"goroutines", func(u usage) float64 { return u.goroutines }, 0.15, 100, 1, ""},
+	{"open files", func(u usage) float64 { return u.files }, 0.10, 25, 1, ""},
+	{"goroutines", func(u usage) float64 { return u.goroutines }, 0.10, 40, 1, ""},
 	// Segments have 64 MiB: each node may be about to have one more, or less.
 	{"disk", func(u usage) float64 { return u.disk }, 0.10, 5 * 64 << 20, 1 << 20, "MiB"},
 }
