@@ -29,6 +29,10 @@ func (s *stand) ticks(n int) (stood []int) {
 	return stood
 }
 
+// promised is for how many ticks nobody stands. In the next one the library may, by
+// chance, and in the one after it the replica does.
+func promised(s *stand) int { return s.r.timing.ElectionTicks - 1 }
+
 func shorterLog() *raftpb.Message {
 	return &raftpb.Message{Type: raftpb.MsgPreVote.Enum(), Term: new(uint64(6)), Index: new(uint64(initialIndex)), LogTerm: new(uint64(initialTerm))}
 }
@@ -37,17 +41,17 @@ func shorterLog() *raftpb.Message {
 // again, because voter 3 may have heard the leader a little later.
 func TestALostLeaderIsReplacedWhenThePromiseToItHasRunOut(t *testing.T) {
 	s := follow(t)
-	election := s.r.timing.ElectionTicks
-	require.Equal(t, []int{election + 1, election + 2, election + 3}, s.ticks(election + 2*turnTicks)[:turnTicks])
+	require.Empty(t, s.ticks(promised(s)))
+	require.Subset(t, s.ticks(1+turnTicks), []int{2, 3, 4})
 }
 
 // TestWhoseLogIsLongerStandsOutOfTurn: whoever stands with a shorter one cannot win.
 func TestWhoseLogIsLongerStandsOutOfTurn(t *testing.T) {
 	s := follow(t)
-	require.Empty(t, s.ticks(s.r.timing.ElectionTicks), "the promise holds")
+	require.Empty(t, s.ticks(promised(s)), "the promise holds")
 	s.step(3, shorterLog())
 	require.Empty(t, s.take(raftpb.MsgPreVote), "even then")
-	require.Equal(t, []int{1}, s.ticks(1))
+	require.Contains(t, s.ticks(2), 2)
 	s.step(3, shorterLog())
 	s.round()
 	require.NotEmpty(t, s.take(raftpb.MsgPreVote), "at once")
@@ -55,8 +59,7 @@ func TestWhoseLogIsLongerStandsOutOfTurn(t *testing.T) {
 
 func TestALeaderThatIsHeardAgainIsNotReplaced(t *testing.T) {
 	s := follow(t)
-	election := s.r.timing.ElectionTicks
-	require.Empty(t, s.ticks(election))
+	require.Empty(t, s.ticks(promised(s)))
 	s.step(2, &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), Term: new(uint64(5))})
-	require.Empty(t, s.ticks(election-1))
+	require.Empty(t, s.ticks(promised(s)))
 }
