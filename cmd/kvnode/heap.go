@@ -11,10 +11,10 @@ import (
 // Data is kept in blocks without pointers, which cost the garbage collector nothing to
 // look through. Go's default lets garbage grow to the size of all that lives, data
 // included: as much memory again. So the node sets what may become garbage itself,
-// between collections: an eighth of what lives, and no less than 24 MiB, which is a few
+// between collections: an eighth of what lives, and no less than 16 MiB, which is a few
 // collections per second under the heaviest load.
 const (
-	leastGarbage  = 24 << 20
+	leastGarbage  = 16 << 20
 	garbageShare  = 8
 	garbageLook   = time.Second
 	liveHeapBytes = "/gc/heap/live:bytes"

@@ -8,9 +8,9 @@ import (
 
 func TestGarbageIsAFewMegabytesOrASmallPartOfTheData(t *testing.T) {
 	for _, c := range []struct{ live, garbage uint64 }{
-		{24 << 20, 24 << 20},
-		{64 << 20, 24 << 20},
-		{192 << 20, 24 << 20},
+		{16 << 20, 16 << 20},
+		{64 << 20, 16 << 20},
+		{128 << 20, 16 << 20},
 		{1 << 30, 128 << 20},
 		{64 << 30, 8 << 30},
 	} {
