@@ -252,7 +252,7 @@ func (w *world) inject(f Fault) {
 		if k.name != f.Kind {
 			continue
 		}
-		if m.gone || k.power && w.config.Interval || k.loses && w.replicas < 3 {
+		if m.gone || k.power && w.config.Interval || k.loses && w.replicas < 3 && !w.config.Beyond {
 			return
 		}
 		if k.loses {
@@ -264,6 +264,10 @@ func (w *world) inject(f Fault) {
 		w.logf("FAULT %v (%s)", f, m.name)
 		if k.loses {
 			w.oracle.rotten, w.oracle.damaged = true, true
+			if w.config.Beyond {
+				// What is acknowledged may be in a log that nobody can apply, and not to be watched.
+				w.oracle.whole, w.watchers.missed = false, true
+			}
 		}
 		k.inject(w, f, m)
 		return

@@ -29,6 +29,9 @@ type Config struct {
 	Interval bool
 	// Loads are clients beyond those that every run has; see loads.
 	Loads []string `json:",omitempty"`
+	// Beyond lets faults take copies away that nothing can replace. What is lost stays
+	// lost then, and has to be called so.
+	Beyond bool `json:",omitempty"`
 	// Faults is the schedule; nil makes one up from the seed.
 	Faults []Fault
 	// Log takes what happens, for people; nil for nothing.
@@ -52,9 +55,10 @@ type Result struct {
 	Stops      int // of a process in the middle of something
 	Operations int
 	Answered   int
-	Lost       int           // of those answered, by a power loss that may do that
-	Checks     int           // applied indexes that were compared
-	Recovery   time.Duration // from the end of the faults until all was well
+	Lost       int                   // of those answered, by a power loss that may do that
+	Checks     int                   // applied indexes that were compared
+	Blocked    []coordinator.Blocked // what the coordinator says in the end
+	Recovery   time.Duration         // from the end of the faults until all was well
 	// Silence is the longest time without an answer to an operation of a kind.
 	Silence map[string]time.Duration
 }
@@ -120,11 +124,11 @@ func Run(c Config) Result {
 		w.clients.checkAny()
 		w.watchers.check(w.clients.ops)
 	}
-	failure := w.failure
+	failure, blocked := w.failure, w.blocked()
 	w.drain()
 	r := Result{
 		Config: c, Failure: failure, Trace: w.trace.Sum64(), Simulated: time.Duration(w.now), Events: w.count, Faults: w.faults, Stops: w.stops,
-		Operations: len(w.clients.ops), Checks: w.oracle.checks, Recovery: recovery, Silence: w.clients.silence(),
+		Operations: len(w.clients.ops), Checks: w.oracle.checks, Recovery: recovery, Blocked: blocked, Silence: w.clients.silence(),
 	}
 	for _, o := range w.clients.ops {
 		if o.outcome == answered {
@@ -169,6 +173,9 @@ func (w *world) heal() time.Duration {
 		}
 		w.runUntil(w.now + int64(500*time.Millisecond))
 		if why = w.oracle.unsettled(); why != "" {
+			if w.config.Beyond && w.gaveUp() {
+				return time.Duration(w.now - from)
+			}
 			continue
 		}
 		before := len(w.clients.ops)
@@ -182,6 +189,21 @@ func (w *world) heal() time.Duration {
 	}
 	w.fail("not whole again %v after the last fault: %s", patience, why)
 	return time.Duration(w.now - from)
+}
+
+// blocked returns what keeps the newest coordinator from its goal.
+func (w *world) blocked() []coordinator.Blocked {
+	if len(w.operator) == 0 {
+		return nil
+	}
+	return w.operator[len(w.operator)-1].last.Blocked
+}
+
+// gaveUp tells whether the coordinator says that something cannot be had back.
+func (w *world) gaveUp() bool {
+	return slices.ContainsFunc(w.blocked(), func(b coordinator.Blocked) bool {
+		return b.Reason == coordinator.ReasonDataLost || b.Reason == coordinator.ReasonQuorumLost
+	})
 }
 
 // rest waits until all copies are the same, which they soon are without load.

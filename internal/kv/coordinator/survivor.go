@@ -15,7 +15,7 @@ func (p *planner) reportLeaderless() {
 			continue
 		}
 		switch alive, total := p.votersLeft(g); {
-		case total > 0 && alive == 0:
+		case total > 0 && alive == 0, total == 0 && p.nobodyHas(g):
 			dataLost = append(dataLost, g.partition)
 		case total > 0 && alive <= total/2:
 			quorumLost = append(quorumLost, g.partition)
@@ -32,6 +32,24 @@ func (p *planner) reportLeaderless() {
 	if len(waiting) > 0 {
 		p.block(ReasonUnavailable, "partitions %s have no leader that a majority follows at the moment", list(waiting))
 	}
+}
+
+// nobodyHas tells whether every member has answered, or is lost, and none of them has a
+// copy that can still serve.
+func (p *planner) nobodyHas(g *group) bool {
+	for _, m := range p.m.Members {
+		n := p.nodes[m.ID]
+		switch {
+		case m.State == cluster.MemberLost:
+			continue
+		case n == nil || !p.current(n):
+			return false
+		}
+		if r := g.on(n); r != nil && r.State != cluster.ReplicaRefused && r.State != cluster.ReplicaEmpty {
+			return false
+		}
+	}
+	return true
 }
 
 // votersLeft returns how many of the voters are not known to be broken, and how
