@@ -106,3 +106,31 @@ func TestAReplicaIDIsUsedUpWhenAReplicaIsAdded(t *testing.T) {
 	require.EqualValues(t, 7, got.NextReplicaID)
 	require.Equal(t, []cluster.Replica{{ID: 6, Node: "d"}}, got.Learners)
 }
+
+// TestAChangeOfMembersIsReportedWhenItsCommitIsOnStableStorage: the coordinator removes
+// replicas by what is reported, and a power loss must not bring their votes back into play.
+func TestAChangeOfMembersIsReportedWhenItsCommitIsOnStableStorage(t *testing.T) {
+	s := newStandOf(t, abc().Voters[:1])
+	_ = s.r.rn.Campaign()
+	for range 4 {
+		s.sync()
+	}
+	before := s.r.Status().Config
+	require.NoError(t, s.r.ChangeConfig(&cluster.ChangeConfig{ExpectedIndex: before.Index, AddLearners: []cluster.Replica{{ID: 2, Node: "b"}}}))
+	for range 4 {
+		s.round()
+		s.r.statusOld = true
+		s.round()
+		if len(s.r.config.Learners) == 1 {
+			break
+		}
+		s.work()
+	}
+	require.Len(t, s.r.config.Learners, 1, "it is applied")
+	require.Equal(t, before, s.r.Status().Config)
+	s.sync()
+	require.Len(t, s.r.Status().Config.Learners, 1)
+	s.crash()
+	s.round()
+	require.Len(t, s.r.config.Learners, 1, "it is applied again without anybody's help")
+}
