@@ -5,14 +5,12 @@ import (
 	"strconv"
 
 	"github.com/ringkv/ringkv/internal/kv/command"
-	"github.com/ringkv/ringkv/internal/kv/ring"
 )
 
 // Keys that expire are judged by what the clocks showed. A write has the time of its log
 // entry, which the oracle sees, so when its value expires is known to the millisecond. A
 // read is judged by the clock of the leader that serves it, which is none that is faster or
-// slower than all there ever were, and not before the time of an entry that was applied
-// before the read was asked for: what had expired then stays away.
+// slower than all there ever were.
 
 // expiringKeys is how many keys are set to expire.
 const expiringKeys = 3
@@ -39,8 +37,7 @@ func (c *clients) nextExpiry(client int, random *rand.Rand, p *process, again fu
 // submitTimed submits an operation on a key that expires.
 func (c *clients) submitTimed(p *process, o *operation, done func()) {
 	o.spec = command.Lookup(o.raw[0])
-	partition := ring.Partition(ring.Slot([]byte(o.key)), c.w.config.Partitions)
-	o.low = max(c.w.earliest(), c.w.oracle.stamps[partition])
+	o.low = c.w.earliest()
 	c.submit(p, []*operation{o}, done)
 }
 

@@ -24,7 +24,6 @@ type oracle struct {
 	logs    map[uint32]map[uint64]entry   // what was applied at each index
 	last    map[uint32]uint64             // the highest index that was applied
 	members map[uint32]uint64             // the newest configuration that a replica had
-	stamps  map[uint32]int64              // newest time of an entry that was applied; milliseconds since 1970
 	states  map[stateKey]uint64           // hash of the state by revision
 	seen    map[*replica.Replica]*view
 	loss    loss
@@ -67,7 +66,7 @@ type view struct{ applied, revision uint64 }
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, whole: true, leaders: map[termKey]uint64{}, homes: map[replicaKey]cluster.NodeID{}, removed: map[heldKey]uint64{},
-		logs: map[uint32]map[uint64]entry{}, last: map[uint32]uint64{}, members: map[uint32]uint64{}, stamps: map[uint32]int64{}, states: map[stateKey]uint64{}, seen: map[*replica.Replica]*view{},
+		logs: map[uint32]map[uint64]entry{}, last: map[uint32]uint64{}, members: map[uint32]uint64{}, states: map[stateKey]uint64{}, seen: map[*replica.Replica]*view{},
 	}
 }
 
@@ -260,7 +259,6 @@ func (o *oracle) landed(partition uint32, e wal.Entry) (ops []*operation) {
 	if batch.Now > o.w.latest() {
 		o.w.fail("entry %d of partition %d is of %d, but no clock shows more than %d", e.Index, partition, batch.Now, o.w.latest())
 	}
-	o.stamps[partition] = max(o.stamps[partition], batch.Now)
 	for n := uint64(0); ; n++ {
 		args, ok := batch.Next(nil)
 		if !ok {
