@@ -172,7 +172,7 @@ func (c *clients) submit(p *process, batch []*operation, done func()) {
 		calls[i] = command.NewCall(spec, args, 2)
 		calls[i].OnComplete = func(call *command.Call) {
 			if o.outcome == pending && !p.dead && !p.m.fs.Stopped() {
-				o.high = c.w.latest()
+				o.low, o.high = o.low+c.w.slowest, c.w.latest() // clocks may have jumped meanwhile
 				o.settle(c.w.now, string(call.Out.Buf))
 				c.w.note(uint64(o.id), uint64(o.outcome))
 				if left--; left == 0 && !gone {

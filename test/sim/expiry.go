@@ -37,7 +37,7 @@ func (c *clients) nextExpiry(client int, random *rand.Rand, p *process, again fu
 // submitTimed submits an operation on a key that expires.
 func (c *clients) submitTimed(p *process, o *operation, done func()) {
 	o.spec = command.Lookup(o.raw[0])
-	o.low = c.w.earliest()
+	o.low = epoch + c.w.now/1e6
 	c.submit(p, []*operation{o}, done)
 }
 
@@ -62,7 +62,6 @@ func (w *world) noteClock(m *machine) {
 	w.slowest, w.fastest = min(w.slowest, m.wall), max(w.fastest, m.wall)
 }
 
-// earliest and latest are between what all wall clocks showed that there ever were, in
-// milliseconds since 1970.
-func (w *world) earliest() int64 { return epoch + w.now/1e6 + w.slowest }
-func (w *world) latest() int64   { return epoch + w.now/1e6 + w.fastest }
+// latest is the latest that any wall clock can show that there ever was, in milliseconds
+// since 1970.
+func (w *world) latest() int64 { return epoch + w.now/1e6 + w.fastest }
