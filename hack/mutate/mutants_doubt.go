@@ -89,6 +89,12 @@ var doubtMutants = []mutant{
 		killers: []killer{{replicaTests, "TestASingleVoter"}, simulated},
 	},
 	{
+		name: "point the log back to an overtaken compaction", breaks: "the log goes on where its snapshot ends",
+		file: "internal/kv/replica/snapshot.go", in: "func (r *Replica) compacted(",
+		old: "newest != nil && newest.Index > ref.Index", new: "newest == nil",
+		killers: []killer{{replicaTests, "TestACompactionThatASnapshotOvertook"}, simulated},
+	},
+	{
 		name: "name a received snapshot like an earlier one", breaks: "a snapshot that is not needed takes no other one's file with it",
 		file: "internal/kv/replica/snapshot.go", in: "func (r *Replica) ReceiveSnapshot(",
 		old: "uint64(r.clock.WallMillis())<<8+r.received.Add(1)", new: "r.received.Add(1)",

@@ -259,6 +259,18 @@ func TestAWriteThatASnapshotMayHoldHasAnUnknownOutcome(t *testing.T) {
 	s.requireOutcome(Unknown, c)
 }
 
+// receive hands the replica a snapshot of what another one has, from voter 2.
+func (s *stand) receive(from *stand) {
+	s.t.Helper()
+	h := SnapshotHeader{From: 2, To: 1, RaftTerm: 5, Term: 5, Index: from.r.applied, Config: from.r.config}
+	body := newSnapshotBody(from.r.takeSnapshot())
+	require.NoError(s.t, s.r.ReceiveSnapshot("b", h, body))
+	require.NoError(s.t, body.Close())
+	s.sync()
+	s.sync()
+	require.Equal(s.t, from.r.applied, s.r.log.Snapshot().Index)
+}
+
 // TestASnapshotThatComesAgainLeavesTheFirstAlone: the leader may send one again to a
 // copy that has it since before it restarted. It is not taken, and its file goes: not
 // the file that the log starts with.
@@ -268,19 +280,38 @@ func TestASnapshotThatComesAgainLeavesTheFirstAlone(t *testing.T) {
 	from.sync()
 	s := newStand(t)
 	for range 2 {
-		h := SnapshotHeader{From: 2, To: 1, RaftTerm: 5, Term: 5, Index: from.r.applied, Config: from.r.config}
-		body := newSnapshotBody(from.r.takeSnapshot())
-		require.NoError(t, s.r.ReceiveSnapshot("b", h, body))
-		require.NoError(t, body.Close())
-		s.sync()
-		s.sync()
-		require.Equal(t, from.r.applied, s.r.log.Snapshot().Index)
+		s.receive(from)
 		require.NoError(t, s.fs.SyncDir("/log/snapshots"), "as the next snapshot would")
 		s.clock.advance(time.Second)
 		s.crash()
 		s.sync()
 		require.Equal(t, "$1\r\nv\r\n", s.read(1001, "GET", "k"))
 	}
+}
+
+// TestACompactionThatASnapshotOvertookDoesNotComeBackToIt: the log has no entries
+// between its own snapshot and the one that came from the leader meanwhile.
+func TestACompactionThatASnapshotOvertookDoesNotComeBackToIt(t *testing.T) {
+	first := entriesOf(5, initialIndex, initialTerm, batch(2, 1, 1000, "SET", "k", "old"))
+	from := newStand(t)
+	from.step(2, first)
+	from.step(2, entriesOf(5, initialIndex+1, 5, batch(2, 2, 1000, "SET", "k", "new")))
+	from.sync()
+	s := newStand(t)
+	s.step(2, first)
+	s.sync()
+	s.r.Compact()
+	s.r.Tick()
+	finished := s.posted
+	require.NotEmpty(t, finished, "the file is written")
+	s.posted = nil
+	s.receive(from)
+	s.posted = finished
+	s.sync()
+	require.Equal(t, from.r.applied, s.r.log.Snapshot().Index)
+	s.crash()
+	s.sync()
+	require.Equal(t, "$3\r\nnew\r\n", s.read(1001, "GET", "k"))
 }
 
 func TestACompactionWaitsUntilNoOtherIsUnderWay(t *testing.T) {

@@ -65,6 +65,12 @@ func (r *Replica) compacted(ref *wal.SnapshotRef, err error) {
 		}
 		return
 	}
+	if newest := r.log.Snapshot(); newest != nil && newest.Index > ref.Index {
+		// One came from the leader meanwhile: the log has no entries between the two.
+		r.compact.running = false
+		r.removeSnapshot(ref)
+		return
+	}
 	r.host.Write(&wal.Write{
 		Partition: r.partition, Replica: r.id, Snapshot: ref,
 		Done: func() { r.host.Post(r, func() { r.compact.running = false }) },
@@ -94,6 +100,15 @@ func (r *Replica) write(ref *wal.SnapshotRef, name string, body func(io.Writer) 
 	}
 	ref.File, ref.Size, ref.CRC = name, size, crc
 	return nil
+}
+
+// removeSnapshot deletes a snapshot file that the log does not name.
+func (r *Replica) removeSnapshot(ref *wal.SnapshotRef) {
+	r.host.Background(func() {
+		if err := r.fs.Remove(path.Join(r.dir, ref.File)); err != nil {
+			r.logger.Warn("a snapshot that is not needed could not be deleted; the next start does it", "error", err)
+		}
+	})
 }
 
 // load fills a store from a snapshot file. It calls rest between pieces.
@@ -209,11 +224,7 @@ func (r *Replica) dropIncoming() {
 	for _, index := range slices.Sorted(maps.Keys(r.incoming)) {
 		in := r.incoming[index]
 		delete(r.incoming, index)
-		r.host.Background(func() {
-			if err := r.fs.Remove(path.Join(r.dir, in.ref.File)); err != nil {
-				r.logger.Warn("a snapshot that is not needed could not be deleted; the next start does it", "error", err)
-			}
-		})
+		r.removeSnapshot(in.ref)
 	}
 }
 
