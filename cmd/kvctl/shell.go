@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -48,15 +49,17 @@ func runShell(cmd *cobra.Command, s *session) error {
 	}
 	in, out, errOut := cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	sh := &shell.Shell{
-		Run:      func(ctx context.Context, words []string) error { return s.runLine(ctx, words, out, errOut) },
-		Complete: func(line string) []string { return s.completeLine(cmd.Context(), line) },
-		Prompt:   "ringkv> ",
-		History:  historyFile(),
-		Err:      errOut,
+		Run:     func(ctx context.Context, words []string) error { return s.runLine(ctx, words, out, errOut) },
+		Prompt:  "ringkv> ",
+		History: historyFile(),
+		Err:     errOut,
 	}
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(out, "%s; help lists the commands\n", t)
-		return sh.Interact(cmd.Context(), func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, stop := outlivingInterrupts(cmd.Context())
+		defer stop()
+		sh.Complete = func(line string) []string { return s.completeLine(ctx, line) }
+		return sh.Interact(ctx, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return signal.NotifyContext(ctx, os.Interrupt)
 		})
 	}
@@ -65,6 +68,20 @@ func runShell(cmd *cobra.Command, s *session) error {
 		err = errReported
 	}
 	return err
+}
+
+// outlivingInterrupts returns a context for a shell at a terminal: Ctrl-C ends the
+// command that runs and nothing else, SIGTERM ends all of them. The process's own
+// context ends with the first signal of either kind, and for good.
+func outlivingInterrupts(ctx context.Context) (context.Context, context.CancelFunc) {
+	dropped := make(chan os.Signal, 1) // Ctrl-C between two commands kills nothing
+	signal.Notify(dropped, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second SIGTERM ends the process at once
+	return ctx, func() {
+		stop()
+		signal.Stop(dropped)
+	}
 }
 
 func historyFile() string {

@@ -188,6 +188,11 @@ func TestTheShellTalksToAPersonAtATerminal(t *testing.T) {
 	say("\x15", "ringkv> ")   // Ctrl-U
 	say("\x1b[A\r", "-> 123") // the last command again
 	say("help\r", "doctor")
+	for range 2 { // Ctrl-C ends the command, and the shell goes on every time
+		say("watch apple\r", "watching")
+		say("\x03", "ringkv> ")
+		say("get apple\r", "apple -> 123")
+	}
 	say("exit\r", "")
 	select {
 	case err := <-ended:
