@@ -58,7 +58,7 @@ func newPutCommand(s *session) *cobra.Command {
 		Long: `Write a key, and say what each of its copies made of it.
 
 The write is acknowledged when it is on stable storage on a majority of the copies.
-What is told of the others is what their nodes say within two seconds after that.
+What is told of the others is what their nodes say within five seconds after that.
 The version counts the changes of the key's partition: the same write has the same
 version in every copy.`,
 		Example: "  kvctl put apple 123\n  kvctl put session:7 token --ttl 30m",
