@@ -23,7 +23,8 @@ const fillPersist = 30 * time.Second
 
 // Fill writes every key once, with as many connections as the measurement has, so
 // that reads find something. A write that failed, or whose outcome is unknown, goes
-// again: it writes no other value than the first time.
+// again: it writes no other value than the first time. Fill gives up when a key could
+// not be written for half a minute.
 func Fill(ctx context.Context, o Options) error {
 	o.ReadFraction, o.Rate, o.Distribution = 0, 0, Sequential
 	o.Count, o.Duration, o.Warmup = uint64(o.Keys), 0, 0

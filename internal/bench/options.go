@@ -62,8 +62,8 @@ type Options struct {
 	Seed          uint64        `json:"seed"`
 
 	// persist is for how long a command goes again that failed for what passes, as
-	// in an election; 0 records the failure. The commands must do no harm if they
-	// are executed twice.
+	// in an election; 0 records the failure. One that failed for so long ends the run,
+	// which must have a Count. The commands must do no harm if they are executed twice.
 	persist time.Duration
 }
 

@@ -191,6 +191,22 @@ func TestFillGoesOnThroughAnElectionAndALostConnection(t *testing.T) {
 	require.ErrorContains(t, Fill(t.Context(), o), "keys could not be written: OOM no room")
 }
 
+func TestFillGivesUpOnAServerThatStaysAway(t *testing.T) {
+	s := serve(t)
+	s.before = func(n int) string {
+		if n > 100 {
+			return hangUp
+		}
+		return ""
+	}
+	o := options(s)
+	o.ReadFraction, o.Distribution, o.Pipeline, o.Count, o.persist = 0, Sequential, 16, 1_000_000, 50*time.Millisecond
+	r, err := Run(t.Context(), o, nil)
+	require.NoError(t, err)
+	require.NotZero(t, r.Failed)
+	require.LessOrEqual(t, r.Failed, uint64(o.Connections*o.Pipeline), "no connection tries a second time")
+}
+
 // stall makes the server stop for a while at its 100th command.
 func stall(s *server, length time.Duration) {
 	s.before = func(n int) string {

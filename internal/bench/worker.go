@@ -130,6 +130,9 @@ func (w *worker) turn(ctx context.Context) bool {
 	if ctx.Err() != nil && !whole {
 		return true // the end: what was not answered does not count
 	}
+	if w.options.persist > 0 && slices.ContainsFunc(w.outcomes, func(o outcome) bool { return o.err != nil }) {
+		w.left.Store(0) // the others would be tried as long, one after the other
+	}
 	w.record()
 	return whole
 }
