@@ -24,7 +24,7 @@ func (r *Replica) Tick() {
 	if r.doubt.open.Load() {
 		r.pursueDoubt()
 	}
-	r.rn.Tick()
+	r.tickLibrary()
 	r.succeed()
 	r.expireCalls()
 	if r.leading {

@@ -66,6 +66,20 @@ func (r *Replica) succeed() {
 	_ = r.rn.Campaign() // if it may not now, the election timeout sees to it
 }
 
+// tickLibrary lets time pass for the library, but not while voters take their turns: its
+// election timeout would come between them, and two that stand at once split the vote.
+// By then it has counted as many ticks as its own promise to the leader lasts.
+func (r *Replica) tickLibrary() {
+	s := &r.succession
+	_, turns := r.turn()
+	since := r.ticks - s.heard
+	promise := uint64(r.timing.ElectionTicks)
+	if s.lost != 0 && s.term == r.raftTerm && !r.leading && since > promise && since <= promise+turns*turnTicks {
+		return
+	}
+	r.rn.Tick()
+}
+
 // turn returns this voter's place among those that the lost leader leaves, and their
 // number.
 func (r *Replica) turn() (turn, turns uint64) {

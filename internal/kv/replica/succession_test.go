@@ -63,3 +63,13 @@ func TestALeaderThatIsHeardAgainIsNotReplaced(t *testing.T) {
 	s.step(2, &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), Term: new(uint64(5))})
 	require.Empty(t, s.ticks(promised(s)))
 }
+
+// TestVotersTakeTurns: when voter 1 had its turn the next ticks are voter 3's, and the
+// library's election timeout does not come between.
+func TestVotersTakeTurns(t *testing.T) {
+	for range 50 { // the timeout is drawn
+		s := follow(t)
+		require.Empty(t, s.ticks(promised(s)))
+		require.Subset(t, []int{1, 2, 3, 4}, s.ticks(1+2*turnTicks))
+	}
+}
