@@ -29,14 +29,13 @@ func TestWatchTellsWhatHappensWhileItHappens(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(shown.String(), want) }, budget, 20*time.Millisecond, "%s: %s", want, shown)
 	}
 	// What happens before its first look is not told: so something happens until it is.
-	for victim, done := c.status().Nodes[0], false; !done; {
+	for done := false; !done; {
+		victim := c.status().Nodes[0]
 		_ = syscall.Kill(victim.PID, syscall.SIGKILL)
 		require.Eventually(t, func() bool {
 			done = strings.Contains(shown.String(), "node n1 is DOWN, was UP")
 			now := c.status().Nodes[0]
-			back := now.Up && now.PID != victim.PID
-			victim = now
-			return done || back
+			return done || now.Up && now.PID != victim.PID
 		}, budget, 20*time.Millisecond)
 	}
 	await("node n1 is ")
